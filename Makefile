@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# nacelle: `make` builds; `make demo` and `make check` install what they need and run (see README.md).
+VERSION := 0.1.0
+COMMIT  := $(shell git -c safe.directory='*' rev-parse --short HEAD 2>/dev/null || echo unknown)
+
+prefix      ?= /usr/local
+bindir      ?= $(prefix)/bin
+libexecdir  ?= $(prefix)/libexec/nacelle
+mandir      ?= $(prefix)/share/man
+DESTDIR     ?=
+
+ifeq ($(origin CC),default)
+CC    := gcc
+endif
+CLANG ?= clang
+V     ?= 0
+SAN   ?= 0
+B     ?= build$(if $(filter 1,$(SAN)),/san)
+Q     := $(if $(filter 1,$(V)),,@)
+say    = $(if $(Q),@printf '  %-7s %s\n' $(1) $@)
+comma := ,
+
+WARN  := -Wall -Wextra -Werror -Wshadow -Wformat=2 -Wundef -Wpointer-arith -Wcast-qual \
+	 -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wwrite-strings \
+	 -Wvla -Wnull-dereference -Wduplicated-cond -Wlogical-op -Wimplicit-fallthrough
+HARD  := -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection \
+	 $(if $(filter 1,$(SAN)),,-D_FORTIFY_SOURCE=2)
+SANF  := $(if $(filter 1,$(SAN)),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer \
+	 -fno-sanitize-recover=all)
+OPT   ?= $(if $(filter 1,$(SAN)),-O1,-O2)
+CPPFLAGS += -I. -I$(B)/gen -D_GNU_SOURCE -DNACELLE_VERSION='"$(VERSION)"' -DNACELLE_LIBEXEC='"$(libexecdir)"'
+CFLAGS   += -std=gnu17 -g $(OPT) $(WARN) $(HARD) $(SANF)
+LDFLAGS  += -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANF)
+LDLIBS   := -Wl,-Bstatic -lseccomp -lcap -ljansson -Wl,-Bdynamic
+# small programs that stay, or that are timed: no loader (which the sanitizers need)
+STATIC   := $(if $(filter 1,$(SAN)),-pie,-static)
+
+BASE    := $(wildcard runtime/base/*.c)
+LEAVES  := $(wildcard cgroups/*.c seccomp/*.c runtime/net/*.c)
+RUNTIME := $(wildcard runtime/*.c)
+SERVICE := $(wildcard runtime/service/*.c)
+CMD     := $(wildcard cmd/nacelle/*.c)
+KEEPER  := $(wildcard cmd/nacelle-keeper.c)
+LIBSRC  := $(BASE) $(LEAVES) $(RUNTIME) $(SERVICE)
+MAN     := $(wildcard man/*.[1-8])
+objs     = $(patsubst %.c,$(B)/obj/%.o,$(1))
+
+PROGRAMS := $(B)/bin/nacelle $(KEEPER:cmd/%.c=$(B)/bin/%)
+TESTS    := $(patsubst tests/unit/%.c,$(B)/test/%,$(wildcard tests/unit/test-*.c))
+BENCHES  := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
+FUZZERS  := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz-*.c))
+
+all: $(PROGRAMS)
+
+$(B)/obj/%.o: %.c $(B)/flags
+	$(call say,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(commit_flag) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# other flags, or for the command line another commit: compile again
+$(call objs,$(CMD)): $(B)/commit
+commit_flag = $(if $(findstring /obj/cmd/,$@),-DNACELLE_COMMIT='"$(COMMIT)"')
+$(B)/flags:  stamp = $(CC) $(CPPFLAGS) $(CFLAGS)
+$(B)/commit: stamp = $(COMMIT)
+$(B)/flags $(B)/commit: FORCE
+	$(Q)mkdir -p $(@D)
+	$(Q)printf '%s\n' '$(subst ','\'',$(stamp))' | cmp -s - $@ || \
+		printf '%s\n' '$(subst ','\'',$(stamp))' >$@
+
+# the launcher: tiny, without libc, built into launch.c as the bytes of a header
+LAUNCHER := -std=gnu17 -Os -Wall -Wextra -Werror -ffreestanding -fno-stack-protector -fno-pie -fcf-protection=none \
+	 -fno-asynchronous-unwind-tables -static -no-pie -nostdlib -s \
+	 -Wl,--build-id=none,-z,norelro,-z,noseparate-code,-z,noexecstack,-n
+$(B)/gen/launcher: runtime/launcher/launcher.c
+	$(call say,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LAUNCHER) -o $@ $<
+$(B)/gen/launcher.h: $(B)/gen/launcher
+	$(Q)od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g' >$@
+$(B)/obj/runtime/launch.o $(B)/fuzz/obj/runtime/launch.o: $(B)/gen/launcher.h
+
+# the default profile is built in by .incbin, which the compiler's dependencies do not name
+$(B)/obj/seccomp/default.o $(B)/fuzz/obj/seccomp/default.o: seccomp/default.json
+
+$(B)/lib/base.a: $(call objs,$(BASE))
+$(B)/lib/nacelle.a: $(call objs,$(LIBSRC))
+$(B)/lib/%.a:
+	$(Q)mkdir -p $(@D)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(B)/bin/nacelle: $(call objs,$(CMD)) $(B)/lib/nacelle.a
+	$(call say,LD)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -pie $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(B)/bin/nacelle-keeper: $(B)/obj/cmd/nacelle-keeper.o $(B)/lib/base.a
+	$(call say,LD)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $^
+
+# tests/unit/test-x.c -> build/test/test-x, linked with the whole library
+$(TESTS): $(B)/test/%: $(B)/obj/tests/unit/%.o $(B)/obj/tests/unit/tap.o $(B)/lib/nacelle.a
+	$(call say,LD)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -pie $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BENCHES): $(B)/bench/%: $(B)/obj/tests/bench/%.o
+	$(call say,LD)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $^
+
+# fuzzers: everything again, by clang, with coverage for libFuzzer
+FUZZF := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+$(B)/fuzz/obj/%.o: %.c
+	$(call say,CLANG)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu17 -g -O1 -Wall $(FUZZF) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+
+$(FUZZERS): $(B)/fuzz/%: $(B)/fuzz/obj/tests/fuzz/%.o $(patsubst %.c,$(B)/fuzz/obj/%.o,$(LIBSRC))
+	$(call say,LD)
+	$(Q)$(CLANG) $(FUZZF) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+
+# what `check` builds before it runs anything
+tests: $(TESTS)
+bench-programs: $(BENCHES)
+fuzzers: $(FUZZERS)
+
+# tests/check runs parts of the tests, logs them under build/check/, counts, and says what failed
+check:
+	$(Q)tests/check
+unit: $(TESTS)
+	$(Q)SAN=$(SAN) tests/check unit
+bats: all
+	$(Q)tests/check bats
+lab: all
+	$(Q)tests/check lab
+lint:
+	$(Q)tests/check lint
+FUZZ_SECONDS ?= 600
+fuzz: $(FUZZERS)
+	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) tests/check fuzz
+bench: all $(BENCHES)
+	$(Q)tests/bench/run-true
+demo:
+	$(Q)tests/demo
+format:
+	$(Q)clang-format -i $(shell find cmd runtime cgroups seccomp image tests -name '*.[ch]')
+
+install: all
+	install -Dm755 -t $(DESTDIR)$(bindir) $(B)/bin/nacelle
+	$(if $(KEEPER),install -Dm755 -t $(DESTDIR)$(libexecdir) $(B)/bin/nacelle-keeper)
+	$(foreach page,$(MAN),install -Dm644 -t $(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(page))) $(page);)
+uninstall:
+	rm -f $(DESTDIR)$(bindir)/nacelle $(DESTDIR)$(libexecdir)/nacelle-keeper
+	rm -f $(foreach page,$(MAN),$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
+	-rmdir $(DESTDIR)$(libexecdir)
+clean:
+	$(Q)rm -rf build
+
+.PHONY: all tests bench-programs fuzzers check unit bats lab lint fuzz bench demo format install uninstall clean FORCE
+.SECONDARY:
+-include $(shell find $(B)/obj $(B)/fuzz/obj -name '*.d' 2>/dev/null)

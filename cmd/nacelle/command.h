@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * command - what main.c's table of commands holds, and what each command gets
+ */
+
+#include <stdbool.h>
+
+#include "cmd/nacelle/options.h"
+#include "runtime/container.h"
+
+
+/* From the global options and the configuration. */
+struct globals {
+	struct container_place place;
+	const struct command *command;	/* the one that runs, for its usage */
+};
+
+struct command {
+	const char *name;
+	/* Return: exit status 0…255, or a recorded failure; argv[0] is the command's name */
+	int (*run)(const struct globals *globals, int argc, char **argv);
+	const struct option_row *options;	/* ended by a row without a name */
+	const char *synopsis;			/* what stands behind the options */
+	const char *help;			/* one line */
+	bool stops;				/* what stands behind the first operand is the payload's */
+};
+
+/* commands - all of them, ended by a row without a name. */
+extern const struct command commands[];
+
+#define COMMAND(name)                                                                              \
+	extern const struct option_row name##_options[];                                           \
+	int cmd_##name(const struct globals *globals, int argc, char **argv)
+
+COMMAND(create);
+COMMAND(delete);
+COMMAND(exec);
+COMMAND(features);
+COMMAND(kill);
+COMMAND(list);
+COMMAND(logs);
+COMMAND(pause);
+COMMAND(ps);
+COMMAND(resume);
+COMMAND(run);
+COMMAND(spec);
+COMMAND(start);
+COMMAND(state);
+COMMAND(stop);
+COMMAND(wait);
+#undef COMMAND

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Small things that several commands share. */
+#include "cmd/nacelle/common.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "cmd/nacelle/command.h"
+#include "cmd/nacelle/options.h"
+#include "runtime/base/log.h"
+#include "runtime/spec-short.h"
+
+enum { PRESERVED_MAX = 1024 };
+
+/* Our own files are close-on-exec, so that one of them is never taken for the caller's. */
+int preserved_check(unsigned int count)
+{
+	if (count > PRESERVED_MAX)
+		return fail_plain(EINVAL, "--preserve-fds: more than %d", PRESERVED_MAX);
+	for (unsigned int fd = 3; fd < 3 + count; fd++) {
+		int flags = fcntl((int)fd, F_GETFD);
+
+		if (flags < 0 || flags & FD_CLOEXEC)
+			return fail_plain(EBADF, "--preserve-fds %u: fd %u is not open", count, fd);
+	}
+	return 0;
+}
+
+int look(const struct globals *globals, const char *id, struct container_info *ret_info)
+{
+	int r = container_look(&globals->place, id, ret_info);
+
+	return r == CONTAINER_NOT_FOUND ? container_no_such(id) : r;
+}
+
+const char *annotation(const struct container_info *info, const char *name)
+{
+	for (size_t i = 0; i < info->annotations.count; i++) {
+		const char *rest = str_starts(info->annotations.items[i], SHORT_ANNOTATION);
+		const char *value = rest ? str_starts(rest, name) : NULL;
+
+		if (value && *value == '=')
+			return value + 1;
+	}
+	return NULL;
+}
+
+int for_each_id(const struct globals *globals, const struct operands *operands,
+		int (*run)(const struct globals *globals, const char *id, const void *data), const void *data)
+{
+	bool failed = false;
+	int r = 0;
+
+	for (size_t i = 0; i < operands->count; i++) {
+		r = run(globals, operands->items[i], data);
+		if (r >= 0 || i + 1 == operands->count)
+			continue;
+		failed = true;
+		log_error(fail_text());
+	}
+	return r >= 0 && failed ? STATUS_OURS : r;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * common - what several commands do in the same way
+ */
+
+#include <stddef.h>
+
+struct globals;
+struct container_info;
+struct operands;
+
+/* preserved_check() - whether the fds from 3 to 3 + @count - 1 were given to us. Return: 0 or a recorded failure. */
+int preserved_check(unsigned int count);
+
+/* look() - container_look(), to which an unknown id is a failure. */
+int look(const struct globals *globals, const char *id, struct container_info *ret_info);
+
+/* annotation() - value of a container's annotation "io.nacelle.@name", or NULL. Points into @info. */
+const char *annotation(const struct container_info *info, const char *name);
+
+/*
+ * for_each_id() - call @run for each operand, and go on after a failure
+ *
+ * All failures but that of the last are written as they come. Return: the last result, or STATUS_OURS when an
+ * earlier one failed.
+ */
+int for_each_id(const struct globals *globals, const struct operands *operands,
+		int (*run)(const struct globals *globals, const char *id, const void *data), const void *data);

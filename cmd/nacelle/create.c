@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* `create`: the container is left waiting for `start`, and whoever called us is its parent or reaper. */
+#include <stddef.h>
+
+#include "cmd/nacelle/command.h"
+#include "cmd/nacelle/common.h"
+#include "cmd/nacelle/options.h"
+#include "runtime/bundle.h"
+
+struct create_options {
+	const char *bundle, *pid_file, *console_socket;
+	uint64_t preserve_fds;
+};
+
+#define CREATE(member) offsetof(struct create_options, member)
+
+const struct option_row create_options[] = {
+	{ "bundle", 'b', OPTION_STRING, CREATE(bundle), "DIR", "folder with config.json (the working directory)" },
+	{ "pid-file", 0, OPTION_STRING, CREATE(pid_file), "FILE", "write the container's pid there" },
+	{ "console-socket", 0, OPTION_STRING, CREATE(console_socket), "SOCKET", "send the terminal to this unix socket" },
+	{ "preserve-fds", 0, OPTION_NUMBER, CREATE(preserve_fds), "N", "hand on N more open fds, from 3" },
+	{ "no-pivot", 0, OPTION_REFUSED, 0, NULL, NULL },
+	{ .name = NULL },
+};
+
+int cmd_create(const struct globals *globals, int argc, char **argv)
+{
+	struct create_options o = { .bundle = "." };
+	struct container_options options;
+	struct operands operands;
+	struct bundle bundle = { .spec = NULL };
+	int r = options_parse(globals->command, argc, argv, 1, 1, &o, &operands);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	options = CONTAINER_OPTIONS(operands.items[0]);
+	options.pid_file = o.pid_file;
+	options.console_socket = o.console_socket;
+	options.preserve_fds = (unsigned int)o.preserve_fds;
+	r = preserved_check(options.preserve_fds);
+	if (r == 0)
+		r = bundle_load_folder(o.bundle, NULL, &bundle);
+	if (r == 0)
+		r = container_create(&globals->place, &bundle, &options, NULL);
+	bundle_done(&bundle);
+	return r;
+}

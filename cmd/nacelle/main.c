@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The command line. The table below is all that knows which commands there are: it dispatches, and the
+ * usage text, the manual's list and the shells' completions are made from it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cmd/nacelle/command.h"
+#include "cmd/nacelle/globals.h"
+#include "cmd/nacelle/options.h"
+#include "runtime/base/log.h"
+
+#define SPEC_VERSION "1.2.0"
+
+/* clang-format off */
+const struct command commands[] = {
+	{ "run",      cmd_run,      run_options,      "SPEC|BUNDLE|-|ID [COMMAND [ARG...]]", "create and start a container, and wait for its end", true },
+	{ "exec",     cmd_exec,     exec_options,     "ID [COMMAND [ARG...]]", "run one more process in a running container", true },
+	{ "create",   cmd_create,   create_options,   "ID",            "set a container up, all but its process", false },
+	{ "start",    cmd_start,    start_options,    "ID",            "start the process of a created container", false },
+	{ "state",    cmd_state,    state_options,    "ID",            "print the state of a container", false },
+	{ "kill",     cmd_kill,     kill_options,     "ID [SIGNAL]",   "send a signal (TERM) to a container's process", false },
+	{ "stop",     cmd_stop,     stop_options,     "ID...",         "end containers: a signal, and KILL after a while", false },
+	{ "delete",   cmd_delete,   delete_options,   "ID...",         "remove what is left of containers", false },
+	{ "list",     cmd_list,     list_options,     "",              "list the containers", false },
+	{ "ps",       cmd_ps,       ps_options,       "ID",            "list the processes of a container", false },
+	{ "logs",     cmd_logs,     logs_options,     "ID",            "print what a detached container said", false },
+	{ "wait",     cmd_wait,     wait_options,     "ID...",         "wait for the end of detached containers", false },
+	{ "pause",    cmd_pause,    pause_options,    "ID",            "freeze all processes of a container", false },
+	{ "resume",   cmd_resume,   resume_options,   "ID",            "thaw them", false },
+	{ "spec",     cmd_spec,     spec_options,     "",              "print the default spec, or the expansion of one", false },
+	{ "features", cmd_features, features_options, "",              "print what this program supports", false },
+	{ .name = NULL },
+};
+/* clang-format on */
+
+static int version_print(void)
+{
+	(void)printf("nacelle version %s\ncommit: %s\nspec: %s\n", NACELLE_VERSION, NACELLE_COMMIT, SPEC_VERSION);
+	return 0;
+}
+
+static int usage_print(void)
+{
+	(void)printf("usage: nacelle [GLOBAL OPTION...] COMMAND [OPTION...] [ARGUMENT...]\n\ncommands:\n");
+	for (const struct command *c = commands; c->name; c++)
+		(void)printf("  %-10s%s\n", c->name, c->help);
+	(void)printf("\nglobal options:\n");
+	options_print(global_options);
+	(void)printf("\n'nacelle COMMAND --help' has a command's own options.\n");
+	return 0;
+}
+
+static int fail_unknown(const char *name)
+{
+	const char *names[sizeof(commands) / sizeof(commands[0])] = { NULL }, *near;
+	size_t n = 0;
+
+	for (const struct command *c = commands; c->name; c++)
+		names[n++] = c->name;
+	near = str_nearest(name, names);
+	if (near)
+		return usage_fail(NULL, "unknown command '%s', did you mean '%s'?", name, near);
+	return usage_fail(NULL, "unknown command '%s'", name);
+}
+
+static const struct command *command_find(const char *name)
+{
+	for (const struct command *c = commands; c->name; c++)
+		if (str_eq(c->name, name))
+			return c;
+	return NULL;
+}
+
+/* A file that we open must never become somebody's standard output. */
+static int streams_open(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_NOCTTY);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return fail(errno, "open '/dev/null'");
+	(void)close(fd);
+	return 0;
+}
+
+static int run(int argc, char **argv)
+{
+	struct global_options options = { .root = NULL };
+	struct globals globals = { .command = NULL };
+	int left = options_read(global_options, argc, argv, &options), r;
+
+	if (left < 0)
+		return left;
+	if (options.version)
+		return version_print();
+	if (options.help)
+		return usage_print();
+	if (left == 0)
+		return usage_fail(NULL, "a command is missing");
+	globals.command = command_find(argv[1]);
+	if (!globals.command)
+		return fail_unknown(argv[1]);
+	r = globals_set(&options, &globals);
+	return r < 0 ? r : globals.command->run(&globals, left, argv + 1);
+}
+
+/* What was printed may have stayed in a buffer: a full disk shows only now. */
+static int output_finish(void)
+{
+	int failed = ferror(stdout);
+
+	errno = EIO;
+	if (fflush(stdout) != 0 || failed)
+		return fail(errno, "write to standard output");
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	int r = streams_open(), flushed;
+
+	if (r == 0)
+		r = run(argc, argv);
+	if (r < 0)
+		log_error(fail_text());
+	r = r < 0 ? fail_status() : r;
+	flushed = output_finish();
+	if (flushed < 0) {
+		log_error(fail_text());
+		return STATUS_OURS;
+	}
+	return r;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * run - what the parts of `run` share: its options, and the spec that they make with what was named
+ */
+
+#include <jansson.h>
+
+#include "runtime/base/str.h"
+
+struct bundle;
+struct operands;
+
+struct run_options {
+	const char *bundle, *name;
+	bool detach, remove, tty, interactive, keep, no_subreaper;
+	const char *pid_file, *console_socket, *detach_keys;
+	uint64_t preserve_fds;
+
+	/* What changes the spec. */
+	struct str_list env, env_file, volumes, tmpfs, devices, cap_add, cap_drop, ulimits, sysctl, security, labels;
+	const char *memory, *cpus, *pids, *user, *cwd, *hostname, *network, *entrypoint, *stop_signal, *stop_timeout;
+	bool read_only;
+};
+
+void run_options_done(struct run_options *o);
+
+/*
+ * run_overrides() - the short form of the flags, and of the words behind the spec, which replace its args
+ * @ret_v: new reference
+ */
+int run_overrides(const struct run_options *o, char **args, size_t arg_count, json_t **ret_v);
+
+/* What `run` was told to run. */
+struct run_target {
+	struct bundle *bundle;	/* the caller's, filled */
+	const char *id;		/* NULL: not said */
+	bool literal;		/* runc's way: the standard streams are the caller's own */
+	bool stdin_taken;	/* by the spec */
+};
+
+/* run_target_load() - find out which spec is meant, and load it. Return: 0 or a recorded failure. */
+int run_target_load(const struct run_options *o, const struct operands *operands, struct run_target *ret);

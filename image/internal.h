@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * What the store's own files share.
+ */
+
+#include <dirent.h>
+#include <stddef.h>
+
+#include "runtime/base/cleanup.h"
+#include "runtime/base/str.h"
+
+struct reference;
+struct store;
+
+static inline int closedir_kept(DIR *dir)
+{
+	return closedir(dir);
+}
+CLEANUP_DEFINE(DIR *, closedir_kept)
+#define cleanup_dir __attribute__((cleanup(closedir_kept_p)))
+
+/* folder_read() - names in @dir/@path, sorted, without those that begin with a dot; none when it is missing. Return: 0 or a recorded failure. */
+int folder_read(int dir, const char *path, struct str_list *ret);
+
+/* names_sort() - by their bytes */
+void names_sort(struct str_list *names);
+
+/* blob_path() - "blobs/sha256/HEX" for a valid digest. Return: 0 or a recorded failure. */
+int blob_path(const char *digest, char **ret_path);
+
+/* ref_path() - "refs/REPOSITORY" and the file's name in it: the tag, else the digest. Return: 0 or a recorded failure. */
+int ref_path(const struct reference *ref, char **ret_folder, char **ret_path);
+
+/* image_path() - "images/HEX" for a manifest's digest. Return: 0 or a recorded failure. */
+int image_path(const char *digest, char **ret_path);

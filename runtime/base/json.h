@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * json - reading JSON by tables of fields, on jansson
+ *
+ * One `struct json_field` table per object says what is supported: name, getter, where it goes, flags,
+ * help. The same tables give the messages, `nacelle features`, the JSON schema and the man page's table.
+ * Every message about a value begins with its JSON path: `linux.namespaces[0].type: "pidd" is not one of …`.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include "runtime/base/cleanup.h"
+#include "runtime/base/error.h"
+
+static inline void json_decref_p(json_t **v)
+{
+	int saved = errno;
+
+	json_decref(*v);
+	errno = saved;
+}
+#define cleanup_json __attribute__((cleanup(json_decref_p)))
+
+enum {
+	JSON_SIZE_MAX = 16 * 1024 * 1024, /* bytes of a file */
+	JSON_DEPTH_MAX = 128,
+};
+
+/* struct json_at - where a value stands: a chain on the stack, from the value up to the root (up == NULL). */
+struct json_at {
+	const struct json_at *up;
+	const char *key;	/* NULL: an array's element */
+	size_t index;
+};
+
+#define JSON_ROOT ((struct json_at){ .up = NULL, .key = NULL, .index = 0 })
+
+struct json_field;
+
+/*
+ * json_getter - read one value into its place
+ * @at: where it stands, for messages
+ * @v: the value; never JSON null (an optional field that is null counts as absent)
+ * @target: address of the field in the caller's struct
+ * @field: its row
+ *
+ * Return: 0 or a recorded failure whose text begins with the path.
+ */
+typedef int json_getter(const struct json_at *at, json_t *v, void *target, const struct json_field *field);
+
+enum json_flags {
+	JSON_OPTIONAL = 0,
+	JSON_REQUIRED = 1 << 0,	/* absent is a failure */
+	JSON_NOT_EMPTY = 1 << 1, /* strings, in lists and maps too: "" is refused */
+	JSON_ABSOLUTE = 1 << 2,	/* strings: must begin with '/' */
+	JSON_CLOSED = 1 << 3,	/* objects: an unknown key is a failure that names the nearest known one */
+};
+
+struct json_field {
+	const char *name;
+	json_getter *get;
+	size_t offset;
+	unsigned int flags;
+	const void *arg;	/* the getter's: a table of names, of fields, a struct json_items, a text, a range */
+	const char *help;	/* one line: effect, and the kernel it needs when newer than 5.15 */
+};
+
+/* A word and its value; tables end with { NULL, 0 }. */
+struct json_name {
+	const char *name;
+	int64_t value;
+};
+
+struct json_range {
+	int64_t min, max;
+};
+
+/* Elements of an array of objects. The pointer to them stands at the field's offset, a size_t count right behind it. */
+struct json_items {
+	size_t size;				/* of one element */
+	const struct json_field *fields;
+	void (*init)(void *item);		/* for values that are not 0 when unset; may be NULL */
+	unsigned int flags;			/* JSON_CLOSED */
+};
+
+/*
+ * json_object_read() - read @v, which must be an object, by a table
+ * @fields: ended by a row whose name is NULL
+ * @target: the struct that the rows' offsets count from; rows that are absent leave it as it is
+ *
+ * Return: 0 or a recorded failure.
+ */
+int json_object_read(const struct json_at *at, json_t *v, const struct json_field *fields,
+		     unsigned int flags, void *target);
+
+/* Getters. The type of the target is in brackets. */
+json_getter json_get_string;	/* (char *): malloc'ed; the old value is freed */
+json_getter json_get_strings;	/* (struct str_list): an array of strings; replaces */
+json_getter json_get_bool;	/* (bool) */
+json_getter json_get_int;	/* (int64_t): any integer, or @arg: struct json_range; a u64 beyond 2^63 saturates to INT64_MAX */
+json_getter json_get_u64;	/* (uint64_t): not negative; beyond 2^63-1 only as far as the loader kept it, saturated to UINT64_MAX */
+json_getter json_get_u32;	/* (uint32_t): 0…4294967295 */
+json_getter json_get_enum;	/* (int): @arg: struct json_name table, strings */
+json_getter json_get_object;	/* (a struct inline): @arg: its field table */
+json_getter json_get_array;	/* (pointer + size_t): @arg: struct json_items; both must be 0 before; on failure count says how many are the owner's to free */
+json_getter json_get_map;	/* (struct str_list): an object of strings, kept as "key=value"; a key that is empty or has an '=' is refused */
+json_getter json_refuse;	/* @arg: why, or NULL: "not supported yet"; an empty object/array/string, 0 or false is let pass */
+
+/*
+ * json_fail() - record a failure about the value at @at: "<path>: <text>"
+ *
+ * Return: -EINVAL.
+ */
+int json_fail(const struct json_at *at, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* json_path() - the path as text ("linux.resources.devices[2]"); malloc'ed, "" for the root, NULL without memory. */
+char *json_path(const struct json_at *at);
+
+/* json_type_text() - "a string", "an integer", … for messages. */
+const char *json_type_text(const json_t *v);
+
+/*
+ * json_parse() - text to value, strictly
+ * @name: of the file, for messages "<name>:<line>:<column>: …"
+ *
+ * Refused: syntax, duplicate keys, trailing data, NUL in a string, a depth beyond JSON_DEPTH_MAX, a size beyond
+ * JSON_SIZE_MAX. An integer beyond 2^63-1 saturates to it (podman writes 18446744073709551615); one below -2^63,
+ * and a real that no double holds, are refused.
+ * Return: 0 with @ret_v the caller's reference, or a recorded failure.
+ */
+int json_parse(const char *name, const char *text, size_t size, json_t **ret_v);
+
+/* json_read_fd() - the same from an open file, pipe included (read to the end). Does not close it. */
+int json_read_fd(const char *name, int fd, json_t **ret_v);
+
+/* json_read_at() - the same from (dir, file), which must be a regular file. @dir may be AT_FDCWD. @name as above, may be NULL for @file. */
+int json_read_at(int dir, const char *file, const char *name, json_t **ret_v);
+
+/* json_text() - compact text, keys in the order they were put; malloc'ed, NULL without memory. */
+char *json_text(const json_t *v);

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * bundle - where a spec comes from: a bundle folder, a spec file, or stdin
+ */
+
+#include <stdbool.h>
+
+#include <jansson.h>
+
+struct spec;
+
+struct bundle {
+	char *folder;	/* absolute; relative root.path and sources count from here */
+	char *file;	/* name for messages: "config.json", "examples/hello.json", "standard input" */
+	struct spec *spec;
+};
+
+void bundle_done(struct bundle *bundle);
+
+/*
+ * bundle_load_folder() - <folder>/config.json, a regular file
+ * bundle_load_file() - a spec file in any folder
+ * bundle_load_stdin() - from standard input; the folder is the working directory
+ * @overrides: short-form object from flags, or NULL (borrowed)
+ *
+ * Expand, merge the user's configuration file (runtime/config.h), read. Messages begin with the file's name.
+ * Return: 0 or a recorded failure.
+ */
+int bundle_load_folder(const char *folder, json_t *overrides, struct bundle *ret_bundle);
+int bundle_load_file(const char *file, json_t *overrides, struct bundle *ret_bundle);
+int bundle_load_stdin(json_t *overrides, struct bundle *ret_bundle);

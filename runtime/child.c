@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The child's side of a container, as a list of named steps. The loop puts the step's name in front of
+ * whatever went wrong and sends it to whoever waits: the parent, or later `start`. Nothing here can be
+ * recovered from: the first failure ends the child, and with it everything that it has set up.
+ *
+ * The order is the point of this file. Notes on it stand in the tables, and nowhere else.
+ */
+#include "runtime/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/base/fd.h"
+#include "runtime/base/sync.h"
+#include "runtime/console.h"
+#include "runtime/creds.h"
+#include "runtime/devices.h"
+#include "runtime/hooks.h"
+#include "runtime/launch.h"
+#include "runtime/mounts.h"
+#include "runtime/namespaces.h"
+#include "runtime/net/loopback.h"
+#include "runtime/paths.h"
+#include "runtime/program.h"
+#include "runtime/rootfs.h"
+#include "runtime/state.h"
+#include "runtime/sysctl.h"
+#include "seccomp/load.h"
+
+struct step {
+	const char *name;
+	int (*run)(struct child *c);
+};
+
+/* Until the parent has recorded our pid nobody else could find us: we go when it goes. */
+static int die_with_parent(struct child *c)
+{
+	(void)c;
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return fail(errno, "ask for a signal when the parent dies");
+	return 0;
+}
+
+/* *Needs* CAP_SYS_ADMIN over the namespaces' owner. */
+static int step_join(struct child *c)
+{
+	return namespaces_join(c->joins, c->spec);
+}
+
+static int become_root_inside(struct child *c)
+{
+	return c->spec->linux_.namespaces[NS_USER].wanted ? root_become() : 0;
+}
+
+static int wait_for_maps(struct child *c)
+{
+	struct sync_message m;
+	int r = c->map_wait ? sync_expect(c->sync, SYNC_MAPPED, "nacelle", &m) : 0;
+
+	return r < 0 ? r : become_root_inside(c);
+}
+
+/*
+ * A process of the container (exec may have put one there) must not trace us, or read our memory and fds.
+ * The maps come first: the parent could not write those of a process that is not its user's.
+ */
+static int be_opaque(struct child *c)
+{
+	(void)c;
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return fail(errno, "become untraceable");
+	return 0;
+}
+
+static int session_new(struct child *c)
+{
+	(void)c;
+	/* A caller that made us a group leader already (none does) would be no reason to stop. */
+	if (setsid() < 0 && errno != EPERM)
+		return fail(errno, "new session");
+	return 0;
+}
+
+static int keyring_new(struct child *c)
+{
+	return keyring_join(c->id);
+}
+
+static int loopback_start(struct child *c)
+{
+	const struct spec_namespace *net = &c->spec->linux_.namespaces[NS_NETWORK];
+
+	return net->wanted && !net->path ? net_loopback_up() : 0;
+}
+
+/* Without a rootfs, that is with a joined mount namespace, all of these have nothing to do. */
+#define ROOTFS_STEP(what)                                                                          \
+	static int step_##what(struct child *c)                                                    \
+	{                                                                                          \
+		return c->rootfs ? what(c->rootfs) : 0;                                            \
+	}
+ROOTFS_STEP(mounts_private)
+ROOTFS_STEP(rootfs_mount)
+ROOTFS_STEP(mounts_apply)
+ROOTFS_STEP(devices_make)
+ROOTFS_STEP(sysctls_apply)
+ROOTFS_STEP(rootfs_switch)
+ROOTFS_STEP(paths_hide)
+ROOTFS_STEP(rootfs_readonly)
+
+static int console_make(struct child *c)
+{
+	if (!c->process->terminal)
+		return 0;
+	return console_create(c->rootfs ? rootfs_fd(c->rootfs) : -1, c->process, c->console_sock);
+}
+
+/* The parent runs prestart and createRuntime hooks now, and records our pid. */
+static int tell_parent(struct child *c)
+{
+	struct sync_message m;
+	int r = sync_send(c->sync, SYNC_HOOKS, 0, -1);
+
+	return r < 0 ? r : sync_expect(c->sync, SYNC_HOOKED, "nacelle", &m);
+}
+
+static int live_alone(struct child *c)
+{
+	(void)c;
+	if (prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
+		return fail(errno, "outlive the parent");
+	return 0;
+}
+
+/* The pid is the one by which the hook, which shares our namespaces, can find us. */
+static int hooks_here(struct child *c, enum spec_hook_kind kind, const char *status)
+{
+	cleanup_free char *state = NULL;
+
+	if (!c->spec->hooks[kind].count)
+		return 0;
+	state = state_oci_text(c->state, status, getpid());
+	return state ? hooks_run(c->spec, kind, state, true) : fail(ENOMEM, "state for the hooks");
+}
+
+static int hooks_create_container(struct child *c)
+{
+	return hooks_here(c, HOOK_CREATE_CONTAINER, "creating");
+}
+
+static int hostname_set(struct child *c)
+{
+	const struct spec *spec = c->spec;
+
+	if (spec->hostname && sethostname(spec->hostname, strlen(spec->hostname)) < 0)
+		return fail(errno, "hostname: set '%s'", spec->hostname);
+	if (spec->domainname && setdomainname(spec->domainname, strlen(spec->domainname)) < 0)
+		return fail(errno, "domainname: set '%s'", spec->domainname);
+	return 0;
+}
+
+static int cwd_enter(struct child *c)
+{
+	return rootfs_cwd(c->rootfs, c->process->cwd);
+}
+
+static int find_program(struct child *c)
+{
+	return program_find(c->process, &c->program);
+}
+
+static int stdio_attach(struct child *c)
+{
+	for (int i = 0; i < 3; i++)
+		if (c->stdio[i] >= 0 && !c->process->terminal && dup2(c->stdio[i], i) < 0)
+			return fail(errno, "attach standard stream %d", i);
+	return 0;
+}
+
+/* `start` connects to the listening socket; what follows is reported to it rather than to the parent. */
+static int wait_for_start(struct child *c)
+{
+	struct sync_message m;
+	int r = sync_send(c->sync, SYNC_READY, 0, -1);
+
+	if (r < 0)
+		return r;
+	while (c->start_sock >= 0) {
+		cleanup_fd int peer = accept4(c->start_sock, NULL, NULL, SOCK_CLOEXEC);
+
+		if (peer < 0 && errno == EINTR)
+			continue;
+		if (peer < 0)
+			return fail(errno, "wait for 'start'");
+		/* A caller that goes away without the word changes nothing: we wait for the next one. */
+		if (sync_receive(peer, &m) < 0 || m.word != SYNC_GO)
+			continue;
+		(void)close(c->sync);
+		(void)close(c->start_sock);
+		c->start_sock = -1;
+		c->sync = steal_fd(&peer);
+		return 0;
+	}
+	return sync_expect(c->sync, SYNC_GO, "nacelle", &m);
+}
+
+static int launcher_prepare(struct child *c)
+{
+	c->launcher = launch_prepare();
+	return c->launcher < 0 ? c->launcher : 0;
+}
+
+static int judge_program(struct child *c)
+{
+	return program_judge(c->program, c->process);
+}
+
+static int hooks_start_container(struct child *c)
+{
+	return hooks_here(c, HOOK_START_CONTAINER, "created");
+}
+
+static int step_limits_set(struct child *c)       { return limits_set(c->process); }
+static int step_caps_bound(struct child *c)       { return caps_bound(c->process); }
+static int step_user_become(struct child *c)      { return user_become(c->process); }
+static int step_no_new_privs_set(struct child *c) { return no_new_privs_set(c->process); }
+static int step_caps_drop(struct child *c)        { return caps_drop(c->process); }
+
+/* With notify, the listener's fd goes to the parent, which hands it on; so the parent must still be there. */
+static int filter_load(struct child *c)
+{
+	struct sync_message m;
+	cleanup_fd int listener = -1;
+	int r = seccomp_filter_load(c->filter);
+
+	if (r < 0 || !c->filter->notify)
+		return r;
+	listener = r;
+	r = sync_send(c->sync, SYNC_LISTENER, 0, listener);
+	return r < 0 ? r : sync_expect(c->sync, SYNC_TAKEN, "nacelle", &m);
+}
+
+/* A filter that notifies is loaded while the parent still listens, with or without no_new_privs. */
+static int filter_enter_notify(struct child *c)
+{
+	int r;
+
+	if (!c->filter || !c->filter->notify)
+		return 0;
+	r = no_new_privs_set(c->process);
+	return r < 0 ? r : filter_load(c);
+}
+
+static int filter_enter_early(struct child *c)
+{
+	if (!c->filter || c->filter->notify || c->process->no_new_privileges)
+		return 0;
+	return filter_load(c);
+}
+
+static int filter_enter_late(struct child *c)
+{
+	if (!c->filter || c->filter->notify || !c->process->no_new_privileges)
+		return 0;
+	return filter_load(c);
+}
+
+static int fds_close(struct child *c)
+{
+	return fd_close_on_exec_from(3 + c->preserve_fds);
+}
+
+static const struct step container_steps[] = {
+	{ "die with the parent",        die_with_parent        }, /* cleared below, once our pid is recorded */
+	{ "join namespaces",            step_join              }, /* before any mount: one of them may be the mount namespace */
+	{ "wait for id maps",           wait_for_maps          },
+	{ "be opaque",                  be_opaque              },
+	{ "new session",                session_new            },
+	{ "new keyring",                keyring_new            }, /* as root: the payload's user may have used up its quota */
+	{ "bring up loopback",          loopback_start         },
+	{ "make mounts private",        step_mounts_private    },
+	{ "mount the root",             step_rootfs_mount      },
+	{ "mount",                      step_mounts_apply      }, /* the old root is still there to bind from */
+	{ "make devices",               step_devices_make      },
+	{ "make the terminal",          console_make           }, /* on the devpts that was just mounted */
+	{ "wait for the parent",        tell_parent            }, /* prestart and createRuntime hooks; our pid is recorded */
+	{ "live alone",                 live_alone             },
+	{ "run createContainer hooks",  hooks_create_container }, /* in our namespaces, with the host's files */
+	{ "set sysctls",                step_sysctls_apply     }, /* a hook may have moved interfaces in */
+	{ "switch root",                step_rootfs_switch     }, /* no host path exists below this line */
+	{ "hide paths",                 step_paths_hide        },
+	{ "make the root read-only",    step_rootfs_readonly   },
+	{ "set the host name",          hostname_set           },
+	{ "enter the working directory", cwd_enter             },
+	{ "find the program",           find_program           }, /* so that 'create' fails, not 'start' */
+	{ "attach stdio",               stdio_attach           },
+	{ "load seccomp, notifying",    filter_enter_notify    },
+	{ "wait for start",             wait_for_start         },
+	{ "run startContainer hooks",   hooks_start_container  }, /* as the container's root, with its files */
+	{ "prepare the launcher",       launcher_prepare       },
+	{ "set limits",                 step_limits_set        }, /* late: they may be too low for what stands above */
+	{ "bound capabilities",         step_caps_bound        },
+	{ "become the user",            step_user_become       }, /* keeps what the next two need */
+	{ "load seccomp, privileged",   filter_enter_early     }, /* without no_new_privs it takes CAP_SYS_ADMIN */
+	{ "drop capabilities",          step_caps_drop         },
+	{ "set no_new_privs",           step_no_new_privs_set  },
+	{ "judge the program",          judge_program          }, /* as the payload: the kernel's refusals come too late to be told */
+	{ "close fds",                  fds_close              },
+	{ "load seccomp",               filter_enter_late      }, /* last: it may forbid all of the above */
+	{ NULL, NULL },
+};
+
+/* What a process that joins still needs: the namespaces, the cgroup and the root are there already. */
+static const struct step join_steps[] = {
+	{ "die with the parent",        die_with_parent        },
+	{ "be opaque",                  be_opaque              },
+	{ "become root inside",         become_root_inside     },
+	{ "new session",                session_new            },
+	{ "new keyring",                keyring_new            },
+	{ "make the terminal",          console_make           },
+	{ "wait for the parent",        tell_parent            }, /* it lifts limits, and writes the pid file */
+	{ "live alone",                 live_alone             },
+	{ "enter the working directory", cwd_enter             },
+	{ "find the program",           find_program           },
+	{ "attach stdio",               stdio_attach           },
+	{ "load seccomp, notifying",    filter_enter_notify    },
+	{ "wait for start",             wait_for_start         },
+	{ "prepare the launcher",       launcher_prepare       },
+	{ "set limits",                 step_limits_set        },
+	{ "bound capabilities",         step_caps_bound        },
+	{ "become the user",            step_user_become       },
+	{ "load seccomp, privileged",   filter_enter_early     },
+	{ "drop capabilities",          step_caps_drop         },
+	{ "set no_new_privs",           step_no_new_privs_set  },
+	{ "judge the program",          judge_program          }, /* as the payload: the kernel's refusals come too late to be told */
+	{ "close fds",                  fds_close              },
+	{ "load seccomp",               filter_enter_late      },
+	{ NULL, NULL },
+};
+
+/* Handlers are back to default after execve, but a mask and what is ignored would be inherited. */
+static void signals_reset(void)
+{
+	struct sigaction standard = { .sa_handler = SIG_DFL };
+	sigset_t none;
+
+	for (int s = 1; s < NSIG; s++)
+		(void)sigaction(s, &standard, NULL);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static _Noreturn void steps_run(struct child *c, const struct step *steps)
+{
+	int r = 0;
+
+	signals_reset();
+	for (const struct step *s = steps; s->run; s++) {
+		r = s->run(c);
+		if (r < 0) {
+			/* The two that speak of the payload's program have docker's own sentences. */
+			if (fail_status() == STATUS_OURS)
+				r = fail_in(r, "%s", s->name);
+			break;
+		}
+	}
+	if (r == 0)
+		r = program_exec(c->launcher, c->program, c->process);
+	sync_send_failure(c->sync, r);
+	_exit(fail_status());
+}
+
+_Noreturn void child_run(struct child *c)
+{
+	steps_run(c, container_steps);
+}
+
+_Noreturn void child_join_run(struct child *c)
+{
+	steps_run(c, join_steps);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * child - what happens between clone3 and execve, in the container's first process or one that joins it
+ *
+ * Private to the life of a container: parent.c makes it, exec.c makes the one that joins.
+ */
+
+#include <stdbool.h>
+
+#include "runtime/spec.h"
+
+struct rootfs;
+struct seccomp_filter;
+struct state;
+
+struct child {
+	const char *id;
+	const struct spec *spec;		/* of the container */
+	const struct spec_process *process;	/* spec's own, or exec's */
+	struct rootfs *rootfs;			/* NULL in exec: it joins what is there */
+	const struct seccomp_filter *filter;	/* NULL: none */
+	const struct state *state;		/* for hooks that run in the child */
+	int joins[NS_COUNT];			/* namespaces still to join in the child; -1 */
+	int sync;				/* to the parent */
+	int start_sock;				/* listens for `start`; -1: SYNC_GO comes on sync */
+	int console_sock;			/* takes the terminal's master; -1 */
+	int stdio[3];				/* -1: as inherited */
+	unsigned int preserve_fds;
+	bool map_wait;				/* a new user namespace: wait for its maps */
+	char *program;				/* found by "find the program"; of the child */
+	int launcher;				/* made by "prepare the launcher"; of the child */
+};
+
+/*
+ * child_run() - the container's steps, then the payload; never returns
+ * child_join_run() - exec's steps (a part of the same functions), then its program; never returns
+ */
+_Noreturn void child_run(struct child *c);
+_Noreturn void child_join_run(struct child *c);

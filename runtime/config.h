@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * config - the user configuration: /etc/nacelle/config.json, then $XDG_CONFIG_HOME/nacelle/config.json over it
+ *
+ * Top-level keys today: "defaults" (a short-form object that loses to every spec), "root" (state folder),
+ * "log", "log_format", "debug". An unknown key is refused with the nearest name.
+ */
+
+#include <jansson.h>
+
+/*
+ * config_load() - the merged configuration
+ * @ret_config: new reference; an empty object where there is no file
+ *
+ * A missing file is fine; a file that another user than root or us can write is refused.
+ * Return: 0 or a recorded failure.
+ */
+int config_load(json_t **ret_config);

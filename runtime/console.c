@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The terminal comes from the container's own devpts, so what the payload sees as /dev/pts/0 exists there.
+ * Everything under its /dev was prepared by an image, so ptmx is checked to be ptmx, and the slave is
+ * taken from the master itself (TIOCGPTPEER), never by a path.
+ */
+#include "runtime/console.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
+#include <sys/vfs.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "runtime/base/fd.h"
+#include "runtime/spec.h"
+
+static int ptmx_open(int root)
+{
+	cleanup_fd int fd = fd_open_in(root, "/dev/pts/ptmx", O_RDWR | O_NOCTTY, 0);
+	struct statfs fs;
+
+	if (fd < 0)
+		return fail(-fd, "open /dev/pts/ptmx (a terminal needs devpts mounted on /dev/pts)");
+	if (fd_is_device(fd, 5, 2) != 1 || fstatfs(fd, &fs) < 0 || fs.f_type != DEVPTS_SUPER_MAGIC)
+		return fail_plain(EINVAL, "/dev/pts/ptmx is not a terminal multiplexer on devpts");
+	return steal_fd(&fd);
+}
+
+static int terminal_open(int root, int *ret_master, int *ret_slave)
+{
+	cleanup_fd int master = ptmx_open(root);
+	int unlock = 0, slave;
+
+	if (master < 0)
+		return master;
+	if (ioctl(master, TIOCSPTLCK, &unlock) < 0)
+		return fail(errno, "unlock the terminal");
+	slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (slave < 0)
+		return fail(errno, "open the terminal's other end");
+	*ret_slave = slave;
+	*ret_master = steal_fd(&master);
+	return 0;
+}
+
+/* The terminal itself, bound over a plain file that is made for it when there is none. */
+static int console_bind(int root, int slave)
+{
+	cleanup_fd int target = fd_open_in(root, "/dev/console", O_CREAT | O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
+					   O_NOCTTY, 0600);
+	cleanup_fd int place = -1, tree = -1;
+
+	if (target < 0 && target != -EROFS)
+		target = fd_open_in(root, "/dev/console", O_PATH | O_NOFOLLOW, 0);
+	if (target < 0)
+		return fail(-target, "make /dev/console");
+	place = fd_open_in(root, "/dev/console", O_PATH | O_NOFOLLOW, 0);
+	if (place < 0)
+		return fail(-place, "open /dev/console");
+	tree = open_tree(slave, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	if (tree < 0)
+		return fail(errno, "take the terminal for /dev/console");
+	if (move_mount(tree, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return fail(errno, "bind the terminal on /dev/console");
+	return 0;
+}
+
+static int terminal_attach(int slave, const struct spec_process *process)
+{
+	struct winsize size = { .ws_row = 0 };
+
+	if (process->console_height != SPEC_UNSET && process->console_width != SPEC_UNSET) {
+		size.ws_row = (unsigned short)process->console_height;
+		size.ws_col = (unsigned short)process->console_width;
+		if (ioctl(slave, TIOCSWINSZ, &size) < 0)
+			return fail(errno, "process.consoleSize: set %ux%u", size.ws_row, size.ws_col);
+	}
+	/* The payload's user must be able to open its own terminal again. */
+	if (fchown(slave, process->user.uid, (gid_t)-1) < 0)
+		return fail(errno, "give the terminal to user %u", process->user.uid);
+	if (ioctl(slave, TIOCSCTTY, 0) < 0)
+		return fail(errno, "make it the controlling terminal");
+	for (int i = 0; i < 3; i++)
+		if (dup2(slave, i) < 0)
+			return fail(errno, "make it standard stream %d", i);
+	return 0;
+}
+
+int console_create(int root, const struct spec_process *process, int sock)
+{
+	cleanup_fd int own_root = -1, master = -1, slave = -1;
+	int r;
+
+	if (sock < 0)
+		return fail_plain(EINVAL, "process.terminal: true needs --console-socket, or run or exec with -t");
+	if (root < 0) {
+		own_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (own_root < 0)
+			return fail(errno, "open the container's root");
+	}
+	r = terminal_open(root < 0 ? own_root : root, &master, &slave);
+	if (r < 0)
+		return r;
+	if (root >= 0) {
+		r = console_bind(root, slave);
+		if (r < 0)
+			return r;
+	}
+	r = terminal_attach(slave, process);
+	return r < 0 ? r : console_send(sock, master);
+}
+
+int console_send(int sock, int fd)
+{
+	union {
+		char room[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = { .room = { 0 } };
+	char name[] = "/dev/ptmx";
+	struct iovec io = { .iov_base = name, .iov_len = strlen(name) };
+	struct msghdr m = { .msg_iov = &io, .msg_iovlen = 1, .msg_control = control.room,
+			    .msg_controllen = sizeof(control.room) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &fd, sizeof(int));
+	if (sendmsg(sock, &m, MSG_NOSIGNAL) < 0)
+		return fail(errno, "send the terminal to the console socket");
+	return 0;
+}
+
+int console_receive(int sock)
+{
+	union {
+		char room[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	char name[64];
+	struct iovec io = { .iov_base = name, .iov_len = sizeof(name) };
+	struct msghdr m = { .msg_iov = &io, .msg_iovlen = 1, .msg_control = control.room,
+			    .msg_controllen = sizeof(control.room) };
+	struct cmsghdr *c;
+	int fd;
+
+	if (recvmsg(sock, &m, MSG_CMSG_CLOEXEC) < 0)
+		return fail(errno, "receive the terminal");
+	c = CMSG_FIRSTHDR(&m);
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(int)))
+		return fail_plain(EPROTO, "receive the terminal: no terminal came");
+	memcpy(&fd, CMSG_DATA(c), sizeof(int));
+	return fd;
+}
+
+int console_connect(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	cleanup_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return fail(errno, "make a unix socket");
+	if (strlen(path) >= sizeof(address.sun_path))
+		return fail(ENAMETOOLONG, "console socket '%s'", path);
+	(void)strcpy(address.sun_path, path);
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return fail(errno, "connect to the console socket '%s'", path);
+	return steal_fd(&fd);
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The verbs that make a container and let it go. Looking at one is look.c's, ending one delete.c's,
+ * joining one exec.c's.
+ */
+#include "runtime/container.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "runtime/base/fd.h"
+#include "runtime/base/json.h"
+#include "runtime/base/sync.h"
+#include "runtime/bundle.h"
+#include "runtime/hooks.h"
+#include "runtime/kept.h"
+#include "runtime/parent.h"
+#include "runtime/spec.h"
+
+void container_child_done(struct container_child *child)
+{
+	int *fds[] = { &child->pidfd, &child->terminal, &child->cgroup, &child->sync };
+
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		if (*fds[i] >= 0)
+			(void)close(*fds[i]);
+		*fds[i] = -1;
+	}
+}
+
+int container_create(const struct container_place *place, const struct bundle *bundle,
+		     const struct container_options *options, struct container_child *ret_child)
+{
+	struct parent p = {
+		.place = place, .bundle = bundle, .spec = bundle->spec, .options = options, .stays = ret_child,
+		.dir = STATE_DIR_NONE, .cgroup = CGROUP_NONE,
+		.child = { .start_sock = -1, .console_sock = -1, .stdio = { -1, -1, -1 } },
+		.sync = -1, .child_sync = -1, .terminal = -1, .console_mine = -1, .pidfd = -1,
+	};
+	int r;
+
+	for (int ns = 0; ns < NS_COUNT; ns++)
+		p.plan.joins[ns] = p.child.joins[ns] = -1;
+	r = parent_create(&p);
+	if (r == 0 && ret_child) {
+		*ret_child = (struct container_child){
+			.pid = p.pid, .pidfd = steal_fd(&p.pidfd), .terminal = steal_fd(&p.terminal),
+			.cgroup = steal_fd(&p.cgroup.fd), .sync = steal_fd(&p.sync),
+		};
+	}
+	parent_done(&p);
+	return r;
+}
+
+/* What the child says after SYNC_GO: nothing, and the end of the stream, when its execve succeeded. */
+static int await_exec(int sock)
+{
+	struct sync_message m;
+	int r = sync_receive(sock, &m);
+
+	if (r < 0)
+		return r;
+	if (m.fd >= 0)
+		(void)close(m.fd);
+	if (m.word == SYNC_NONE)
+		return 0;
+	if (m.word == SYNC_FAILED)
+		return fail_exit(fail_plain((int)m.value, "%s", m.text), m.status);
+	return fail_plain(EPROTO, "the container's init said something unexpected");
+}
+
+static int record_running(struct state_dir *dir, struct state *state)
+{
+	state->phase = PHASE_RUNNING;
+	(void)unlinkat(dir->fd, "start.sock", 0);
+	return state_write(dir, state);
+}
+
+/* Failures of poststart hooks are warnings: the payload runs. */
+static int poststart(const struct state_dir *dir, const struct state *state)
+{
+	struct spec *spec __attribute__((cleanup(spec_free_p))) = NULL;
+	cleanup_free char *text = NULL;
+	int r = kept_spec(dir, &spec);
+
+	if (r < 0)
+		return r;
+	if (!spec->hooks[HOOK_POSTSTART].count)
+		return 0;
+	text = state_oci_text(state, "running", state->pid);
+	return text ? hooks_run(spec, HOOK_POSTSTART, text, false) : fail(ENOMEM, "state for the hooks");
+}
+
+/* Let the child behind @sock go, and write down that it runs. @dir is locked. */
+static int go(struct state_dir *dir, struct state *state, int sock)
+{
+	int r = sync_send(sock, SYNC_GO, 0, -1);
+
+	if (r == 0)
+		r = await_exec(sock);
+	if (r == 0)
+		r = record_running(dir, state);
+	return r;
+}
+
+int container_go(const struct container_place *place, const char *id, struct container_child *child)
+{
+	struct state_dir dir = STATE_DIR_NONE;
+	struct state state = { .pid = 0 };
+	int r = kept_open(place, id, true, &dir, &state);
+
+	if (r != 0)
+		return r < 0 ? r : container_no_such(id);
+	r = go(&dir, &state, child->sync);
+	(void)close(child->sync);
+	child->sync = -1;
+	if (r == 0)
+		r = poststart(&dir, &state);
+	state_done(&state);
+	state_close(&dir);
+	return r;
+}
+
+static int start_connect(const struct state_dir *dir, const char *id)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	cleanup_fd int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	if (sock < 0)
+		return fail(errno, "make a unix socket");
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/start.sock", dir->fd);
+	if (connect(sock, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return fail(errno, "reach the init of container '%s'", id);
+	return steal_fd(&sock);
+}
+
+static int start_locked(struct state_dir *dir, struct state *state, const char *id)
+{
+	enum container_status status;
+	cleanup_fd int sock = -1;
+	int r = kept_status(state, &status);
+
+	if (r < 0)
+		return r;
+	if (status != CONTAINER_CREATED)
+		return fail_plain(EINVAL, "container '%s' cannot be started: it is %s, not created", id,
+				  container_status_name(status));
+	sock = start_connect(dir, id);
+	if (sock < 0)
+		return sock;
+	r = go(dir, state, sock);
+	return r < 0 ? r : poststart(dir, state);
+}
+
+int container_start(const struct container_place *place, const char *id)
+{
+	struct state_dir dir = STATE_DIR_NONE;
+	struct state state = { .pid = 0 };
+	int r = kept_open(place, id, true, &dir, &state);
+
+	if (r != 0)
+		return r < 0 ? r : container_no_such(id);
+	r = start_locked(&dir, &state, id);
+	state_done(&state);
+	state_close(&dir);
+	return r;
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Ending containers: signals, freezing, deletion. Deletion goes by the record, in the reverse of the order in
+ * which things were made, and may be done again by another process if it is itself killed: the record goes last.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#include "cgroups/cgroup.h"
+#include "runtime/base/log.h"
+#include "runtime/hooks.h"
+#include "runtime/kept.h"
+#include "runtime/spec.h"
+
+enum {
+	FREEZE_MS = 10000,
+	DIE_MS = 10000,	/* after SIGKILL; longer only in an uninterruptible sleep */
+};
+
+/* Return: 0, CGROUP_NOT_FOUND (gone, or there never was one), or a recorded failure. */
+static int state_cgroup(const struct state *state, struct cgroup *ret_cg)
+{
+	struct cgroup cg = CGROUP_NONE;
+	int r;
+
+	if (!state->cgroup_path)
+		return CGROUP_NOT_FOUND;
+	r = str_copy(&cg.path, state->cgroup_path);
+	if (r == 0)
+		r = cgroup_open(&cg);
+	if (r != 0) {
+		cgroup_close(&cg);
+		return r;
+	}
+	cg.made = state->cgroup_made;
+	*ret_cg = cg;
+	return 0;
+}
+
+static int signal_all(const struct state *state, int signal)
+{
+	struct cgroup cg = CGROUP_NONE;
+	cleanup_free pid_t *pids = NULL;
+	size_t count = 0;
+	int r = state_cgroup(state, &cg);
+
+	if (r == CGROUP_NOT_FOUND || (r == 0 && !cg.made)) {
+		cgroup_close(&cg);
+		return fail_plain(EINVAL, "--all needs a cgroup of the container's own, and it has none");
+	}
+	if (r == 0 && signal == SIGKILL)
+		r = cgroup_kill(&cg);
+	else if (r == 0)
+		r = cgroup_procs(&cg, &pids, &count);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		if (kill(pids[i], signal) < 0 && errno != ESRCH)
+			r = fail(errno, "send signal %d to process %d", signal, (int)pids[i]);
+	cgroup_close(&cg);
+	return r;
+}
+
+static int signal_init(const struct state *state, const char *id, int signal)
+{
+	cleanup_fd int pidfd = -1;
+	int r = proc_open(state->pid, state->pid_start, &pidfd);
+
+	if (r == 0)
+		r = proc_signal(pidfd, signal);
+	return r == PROC_GONE ? fail_plain(ESRCH, "container '%s' is not running", id) : r;
+}
+
+/* What `kill` and `pause` need: a container that was created or runs. */
+static int live_open(const struct container_place *place, const char *id, struct state *ret_state)
+{
+	struct state_dir dir = STATE_DIR_NONE;
+	enum container_status status;
+	int r = kept_open(place, id, false, &dir, ret_state);
+
+	if (r != 0)
+		return r < 0 ? r : container_no_such(id);
+	state_close(&dir);
+	r = kept_status(ret_state, &status);
+	if (r == 0 && (status == CONTAINER_STOPPED || status == CONTAINER_CREATING))
+		r = fail_plain(EINVAL, "container '%s' is not running: it is %s", id,
+			       container_status_name(status));
+	if (r < 0)
+		state_done(ret_state);
+	return r;
+}
+
+int container_signal(const struct container_place *place, const char *id, int signal, bool all)
+{
+	struct state state = { .pid = 0 };
+	int r;
+
+	/* Engines send --all to what has stopped, for processes that outlived init; those live in its cgroup. */
+	if (all) {
+		struct state_dir dir = STATE_DIR_NONE;
+
+		r = kept_open(place, id, false, &dir, &state);
+		if (r != 0)
+			return r < 0 ? r : container_no_such(id);
+		state_close(&dir);
+		r = state_is_stale(&state) ? fail_plain(EINVAL, "container '%s' is not running", id) :
+					     signal_all(&state, signal);
+	} else {
+		r = live_open(place, id, &state);
+		if (r < 0)
+			return r;
+		r = signal_init(&state, id, signal);
+	}
+	state_done(&state);
+	return r;
+}
+
+int container_pause(const struct container_place *place, const char *id, bool paused)
+{
+	struct cgroup cg = CGROUP_NONE;
+	struct state state = { .pid = 0 };
+	int r = live_open(place, id, &state);
+
+	if (r < 0)
+		return r;
+	r = state_cgroup(&state, &cg);
+	if (r == CGROUP_NOT_FOUND || (r == 0 && !cg.made))
+		r = fail_plain(EINVAL, "container '%s' has no cgroup of its own to be paused by", id);
+	if (r == 0)
+		r = cgroup_freeze(&cg, paused, FREEZE_MS);
+	cgroup_close(&cg);
+	state_done(&state);
+	return r;
+}
+
+int container_pids(const struct container_place *place, const char *id, pid_t **ret_pids, size_t *ret_count)
+{
+	struct cgroup cg = CGROUP_NONE;
+	struct state state = { .pid = 0 };
+	int r = live_open(place, id, &state);
+
+	if (r < 0)
+		return r;
+	r = state_cgroup(&state, &cg);
+	if (r == CGROUP_NOT_FOUND)
+		r = fail_plain(EINVAL, "container '%s' has no cgroup to tell its processes by", id);
+	if (r == 0)
+		r = cgroup_procs(&cg, ret_pids, ret_count);
+	cgroup_close(&cg);
+	state_done(&state);
+	return r;
+}
+
+/* The init first by its pidfd, then all that is in the cgroup; each wait has an end. */
+static int processes_end(const struct state *state, const char *id)
+{
+	struct cgroup cg = CGROUP_NONE;
+	cleanup_fd int pidfd = -1;
+	int r = state->pid ? proc_open(state->pid, state->pid_start, &pidfd) : PROC_GONE;
+
+	if (r == 0) {
+		r = proc_signal(pidfd, SIGKILL);
+		/* A frozen process dies too, but only cgroup v2's freezer lets it. */
+		if (r == 0)
+			r = proc_wait_exit(pidfd, DIE_MS);
+		if (r == PROC_TIMEOUT)
+			r = fail_plain(EBUSY, "container '%s': process %d does not die (it sleeps "
+				       "uninterruptibly in the kernel)", id, (int)state->pid);
+	}
+	if (r < 0)
+		return r;
+	r = state_cgroup(state, &cg);
+	if (r == 0)
+		r = cgroup_remove(&cg, DIE_MS);
+	cgroup_close(&cg);
+	return r < 0 ? r : 0;
+}
+
+static int poststop(const struct state_dir *dir, const struct state *state)
+{
+	struct spec *spec __attribute__((cleanup(spec_free_p))) = NULL;
+	cleanup_free char *text = NULL;
+
+	if (!state->poststop_owed)
+		return 0;
+	if (kept_spec(dir, &spec) < 0) {
+		log_warn("poststop hooks: %s, ignoring", fail_text());
+		return 0;
+	}
+	text = state_oci_text(state, "stopped", 0);
+	return text ? hooks_run(spec, HOOK_POSTSTOP, text, false) : fail(ENOMEM, "state for the hooks");
+}
+
+/* The log's folder is the container's own, and goes with it. */
+static void log_remove(const struct state *state)
+{
+	cleanup_free char *folder = NULL;
+	char *slash;
+
+	if (!state->log || str_copy(&folder, state->log) < 0)
+		return;
+	(void)unlink(state->log);
+	slash = strrchr(folder, '/');
+	if (slash && slash != folder) {
+		*slash = '\0';
+		(void)rmdir(folder);
+	}
+}
+
+static int delete_recorded(struct state_dir *dir, struct state *state, const char *id, bool force)
+{
+	enum container_status status;
+	int r = kept_status(state, &status);
+
+	if (r < 0 && !force)
+		return r;
+	if (!force && status != CONTAINER_STOPPED)
+		return fail_plain(EBUSY, "container '%s' is %s: stop it first, or use --force", id,
+				  container_status_name(status));
+	r = state_is_stale(state) ? 0 : processes_end(state, id);
+	if (r == 0)
+		r = poststop(dir, state);
+	if (r < 0)
+		return r;
+	log_remove(state);
+	return state_remove(dir, id);
+}
+
+/* No record that can be read: all that is known is the id, and where a cgroup of ours would be by default. */
+static int delete_unrecorded(struct state_dir *dir, const char *id)
+{
+	struct state state = { .pid = 0, .cgroup_made = true };
+	int r = cgroup_path_resolve(NULL, id, &state.cgroup_path);
+
+	if (r == 0)
+		r = processes_end(&state, id);
+	state_done(&state);
+	return r < 0 ? r : state_remove(dir, id);
+}
+
+int container_delete(const struct container_place *place, const char *id, bool force)
+{
+	struct state_dir dir = STATE_DIR_NONE;
+	struct state state = { .pid = 0 };
+	int r = state_open(place->root, id, true, &dir);
+
+	if (r == STATE_NOT_FOUND)
+		return force ? 0 : CONTAINER_NOT_FOUND;
+	if (r < 0)
+		return r;
+	r = state_read(&dir, &state);
+	if (r == 0)
+		r = delete_recorded(&dir, &state, id, force);
+	else if (r == STATE_NOT_FOUND || force)
+		r = delete_unrecorded(&dir, id);
+	else
+		r = fail_in(r, "container '%s' ('delete --force' removes it all the same)", id);
+	state_done(&state);
+	state_close(&dir);
+	return r;
+}

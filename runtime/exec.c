@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A further process in a running container. A helper is born in the container's cgroup, joins all its
+ * namespaces and clones there; the clone is our child and runs a part of the very steps that made the
+ * container's first process. Filter and no_new_privs are the container's own, whatever is asked.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "cgroups/cgroup.h"
+#include "runtime/base/fd.h"
+#include "runtime/base/json.h"
+#include "runtime/console.h"
+#include "runtime/creds.h"
+#include "runtime/kept.h"
+#include "runtime/namespaces.h"
+#include "runtime/parent.h"
+#include "runtime/spec.h"
+
+struct join {
+	const struct exec_options *options;
+	struct state_dir dir;
+	struct state state;
+	struct spec *spec;
+	struct spec_process process;	/* a shallow copy: asked for, hardened by the container's own */
+	struct cgroup cgroup;
+	struct seccomp_filter filter;
+	bool filter_set;
+	struct ns_plan plan;
+	struct child child;
+	int init;			/* pidfd of the container's first process */
+	int sync, console_mine, terminal;
+	pid_t pid;
+	int pidfd;
+};
+
+static int join_target(struct join *j, const struct container_place *place, const char *id)
+{
+	enum container_status status;
+	int r = kept_open(place, id, false, &j->dir, &j->state);
+
+	if (r != 0)
+		return r < 0 ? r : container_no_such(id);
+	r = kept_status(&j->state, &status);
+	if (r < 0)
+		return r;
+	if (status == CONTAINER_PAUSED)
+		return fail_plain(EINVAL, "container '%s' is paused: resume it first", id);
+	if (status != CONTAINER_RUNNING && status != CONTAINER_CREATED)
+		return fail_plain(EINVAL, "container '%s' is not running: it is %s", id,
+				  container_status_name(status));
+	r = proc_open(j->state.pid, j->state.pid_start, &j->init);
+	if (r == PROC_GONE)
+		return fail_plain(ESRCH, "container '%s' is not running", id);
+	return r < 0 ? r : kept_spec(&j->dir, &j->spec);
+}
+
+/* The path behind "0::" in /proc/PID/cgroup, or NULL. Cuts @text. */
+static char *unified_path(char *text)
+{
+	char *rest = text, *line;
+
+	while ((line = strsep(&rest, "\n")))
+		if (str_starts(line, "0::/"))
+			return line + strlen("0::");
+	return NULL;
+}
+
+/*
+ * Where init is now, rather than where it was put: a payload that made children of its cgroup and enabled
+ * controllers there (systemd does) lives in one of those, and no process may join the recorded one.
+ */
+static int join_cgroup(struct join *j)
+{
+	cleanup_free char *file = NULL, *text = NULL;
+	char *now;
+	int r;
+
+	if (!j->state.cgroup_path)
+		return 0;
+	r = str_format(&file, "/proc/%d/cgroup", (int)j->state.pid);
+	if (r == 0)
+		r = fd_read_file(AT_FDCWD, file, &text);
+	if (r < 0)
+		return r;
+	now = unified_path(text);
+	/* Never out of what we recorded, whatever the file says. */
+	if (!now || !str_starts(now, j->state.cgroup_path))
+		now = j->state.cgroup_path;
+	r = str_copy(&j->cgroup.path, now);
+	if (r == 0)
+		r = cgroup_open(&j->cgroup);
+	if (r == CGROUP_NOT_FOUND)
+		return fail_plain(ENOENT, "the container's cgroup '%s' is gone", now);
+	return r;
+}
+
+static int join_filter(struct join *j)
+{
+	int r;
+
+	if (!j->spec->linux_.seccomp)
+		return 0;
+	r = parent_seccomp(j->dir.root, j->spec->linux_.seccomp, &j->filter);
+	if (r < 0)
+		return fail_in(r, "linux.seccomp");
+	j->filter_set = true;
+	return 0;
+}
+
+static int join_console(struct join *j)
+{
+	int ends[2];
+
+	if (!j->process.terminal)
+		return j->options->console_socket ?
+			fail_plain(EINVAL, "--console-socket is given, but no terminal is asked for") : 0;
+	if (j->options->console_socket) {
+		j->child.console_sock = console_connect(j->options->console_socket);
+		return j->child.console_sock < 0 ? j->child.console_sock : 0;
+	}
+	if (!j->options->keep_terminal)
+		return fail_plain(EINVAL, "a terminal needs --console-socket here");
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return fail(errno, "make a pair of sockets");
+	j->console_mine = ends[0];
+	j->child.console_sock = ends[1];
+	return 0;
+}
+
+/* In the child. */
+static void join_enter(void *arg, const struct ns_plan *plan)
+{
+	struct join *j = arg;
+
+	(void)plan;
+	(void)close(j->dir.fd);
+	(void)close(j->dir.root);
+	(void)close(j->sync);
+	(void)close(j->init);
+	if (j->console_mine >= 0)
+		(void)close(j->console_mine);
+	child_join_run(&j->child);
+}
+
+static int join_clone(struct join *j, const char *id)
+{
+	struct child *c = &j->child;
+	int ends[2], r = namespaces_plan_pid(j->spec, j->init, &j->plan);
+
+	if (r < 0)
+		return r;
+	r = sync_pair(ends);
+	if (r < 0)
+		return r;
+	j->sync = ends[0];
+	c->id = id;
+	c->spec = j->spec;
+	c->process = &j->process;
+	c->filter = j->filter_set ? &j->filter : NULL;
+	c->state = &j->state;
+	c->sync = ends[1];
+	memcpy(c->stdio, j->options->stdio, sizeof(c->stdio));
+	c->preserve_fds = j->options->preserve_fds;
+	r = namespaces_clone(&j->plan, j->cgroup.fd, join_enter, j, &j->pid, &j->pidfd);
+	(void)close(ends[1]);
+	return r;
+}
+
+/* The same words as with the container's first process; see child.c. */
+static int join_talk(struct join *j)
+{
+	struct sync_message m;
+	int r = parent_await(j->sync, SYNC_HOOKS, j->spec, &j->state, j->pid);
+
+	if (r == 0)
+		r = limits_raise(j->pid, &j->process);
+	if (r == 0)
+		r = sync_send(j->sync, SYNC_HOOKED, 0, -1);
+	if (r == 0)
+		r = parent_await(j->sync, SYNC_READY, j->spec, &j->state, j->pid);
+	if (r == 0 && j->console_mine >= 0) {
+		j->terminal = console_receive(j->console_mine);
+		r = j->terminal;
+	}
+	if (r >= 0)
+		r = parent_pid_file(j->options->pid_file, j->pid);
+	if (r == 0)
+		r = sync_send(j->sync, SYNC_GO, 0, -1);
+	if (r == 0)
+		r = sync_receive(j->sync, &m);
+	if (r == 0 && m.word == SYNC_FAILED)
+		r = fail_exit(fail_plain((int)m.value, "%s", m.text), m.status);
+	return r < 0 ? r : 0;
+}
+
+static int join_all(struct join *j, const struct container_place *place, const char *id)
+{
+	int r = join_target(j, place, id);
+
+	if (r < 0)
+		return r;
+	/* What the container gave up cannot be had back through exec. */
+	if (j->spec->process.no_new_privileges)
+		j->process.no_new_privileges = true;
+	r = join_cgroup(j);
+	if (r == 0)
+		r = join_filter(j);
+	if (r == 0)
+		r = join_console(j);
+	if (r == 0)
+		r = join_clone(j, id);
+	return r < 0 ? r : join_talk(j);
+}
+
+static void join_done(struct join *j)
+{
+	int fds[] = { j->init, j->sync, j->console_mine, j->child.console_sock, j->terminal, j->pidfd };
+
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		if (fds[i] >= 0)
+			(void)close(fds[i]);
+	cgroup_close(&j->cgroup);
+	if (j->filter_set)
+		seccomp_filter_done(&j->filter);
+	ns_plan_done(&j->plan);
+	(void)spec_free(j->spec);
+	state_done(&j->state);
+	state_close(&j->dir);
+}
+
+int container_exec(const struct container_place *place, const char *id, const struct spec_process *process,
+		   const struct exec_options *options, struct container_child *ret_child)
+{
+	struct join j = {
+		.options = options, .process = *process, .dir = STATE_DIR_NONE, .cgroup = CGROUP_NONE,
+		.child = { .start_sock = -1, .console_sock = -1, .stdio = { -1, -1, -1 } },
+		.init = -1, .sync = -1, .console_mine = -1, .terminal = -1, .pidfd = -1,
+	};
+	int r;
+
+	for (int ns = 0; ns < NS_COUNT; ns++)
+		j.plan.joins[ns] = j.child.joins[ns] = -1;
+	r = join_all(&j, place, id);
+	if (r < 0 && j.pidfd >= 0) {
+		(void)pidfd_send_signal(j.pidfd, SIGKILL, NULL, 0);
+		(void)proc_reap(j.pid);
+	}
+	if (r == 0) {
+		*ret_child = (struct container_child){
+			.pid = j.pid, .pidfd = steal_fd(&j.pidfd), .terminal = steal_fd(&j.terminal),
+			.cgroup = steal_fd(&j.cgroup.fd), .sync = -1,
+		};
+	}
+	join_done(&j);
+	return r;
+}
+
+int container_process_json(const struct container_place *place, const char *id, json_t **ret_v)
+{
+	struct state_dir dir = STATE_DIR_NONE;
+	cleanup_json json_t *v = NULL;
+	json_t *process;
+	int r = state_open(place->root, id, false, &dir);
+
+	if (r != 0)
+		return r < 0 ? r : container_no_such(id);
+	r = kept_json(&dir, &v);
+	state_close(&dir);
+	if (r < 0)
+		return fail_in(r, "container '%s'", id);
+	process = json_deep_copy(json_object_get(v, "process"));
+	if (!process)
+		return fail(ENOMEM, "copy the process of container '%s'", id);
+	*ret_v = process;
+	return 0;
+}

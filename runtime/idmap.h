@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * idmap - user and group ids of user namespaces
+ */
+
+#include <stddef.h>
+#include <sys/types.h>
+
+struct spec;
+struct spec_id_map;
+
+/*
+ * idmap_write() - write setgroups, uid_map and gid_map of a process in a new user namespace
+ * @pid: our child
+ *
+ * An unprivileged writer can map its own ids alone. Return: 0 or a recorded failure that says so.
+ */
+int idmap_write(pid_t pid, const struct spec *spec);
+
+/*
+ * idmap_userns() - a user namespace that exists only for its maps, as id-mapped mounts want it
+ *
+ * Needs the right to map any id. Return: fd, the caller's, or a recorded failure.
+ */
+int idmap_userns(const struct spec_id_map *uids, size_t uid_count, const struct spec_id_map *gids,
+		 size_t gid_count);

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * kept - what the verbs read back of a container: its record, its spec, whether it lives
+ *
+ * Private to the life of a container; container.h has what others may ask.
+ */
+
+#include <stdbool.h>
+
+#include "runtime/container.h"
+#include "runtime/state.h"
+
+struct spec;
+
+/*
+ * kept_open() - folder and record in one go
+ *
+ * Return: 0, STATE_NOT_FOUND (no folder, or no record in it), or a recorded failure.
+ */
+int kept_open(const struct container_place *place, const char *id, bool lock, struct state_dir *ret_dir,
+	      struct state *ret_state);
+
+/* kept_spec() - the spec as it was at create. spec_free() it. Return: 0 or a recorded failure. */
+int kept_spec(const struct state_dir *dir, struct spec **ret_spec);
+
+/* kept_json() - the same as JSON: new reference. */
+int kept_json(const struct state_dir *dir, json_t **ret_v);
+
+/* kept_status() - what the container is doing now. Return: 0 or a recorded failure. */
+int kept_status(const struct state *state, enum container_status *ret_status);

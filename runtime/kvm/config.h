@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * config - what nacelle-vmm is told: one struct in a sealed memfd, and the fds that it names
+ *
+ * The monitor opens nothing by name. Whoever starts it fills struct vm_config, writes it to a memfd,
+ * seals that against every change, puts it on descriptor VM_CONFIG_FD and leaves open exactly the
+ * descriptors that the struct names. Both sides are of one build: `version` and `size` must be equal.
+ */
+
+#include <stdint.h>
+
+#include "runtime/kvm/stats.h"
+
+#define VM_CONFIG_MAGIC 0x6c65636e /* "ncel" */
+
+enum {
+	VM_CONFIG_FD = 3,
+	VM_CONFIG_VERSION = 1,
+	VM_VCPUS_MAX = 16,
+	VM_DEVICES_MAX = 16,
+	VM_CMDLINE_SIZE = 2048, /* the kernel's own limit, the NUL included */
+	VM_TAG_SIZE = 36,
+	VM_DEVICE_FDS = 2,
+};
+
+/* Guest memory is a multiple of this, so that the host can back all of it with large pages. */
+#define VM_MEMORY_STEP (2ULL << 20)
+#define VM_MEMORY_MIN  (2ULL << 20)
+#define VM_MEMORY_MAX  (256ULL << 30)
+
+enum vm_boot_kind {
+	VM_BOOT_AUTO,  /* PVH when the image has its note, else the 64-bit protocol */
+	VM_BOOT_LINUX, /* the 64-bit Linux protocol: %rsi points to boot_params */
+	VM_BOOT_PVH,   /* %ebx points to hvm_start_info, 32-bit mode without paging */
+};
+
+enum vm_device_kind {
+	VM_DEVICE_EMPTY, /* a spare slot: described to the guest, reads as "no device" */
+	VM_DEVICE_CONSOLE,
+	VM_DEVICE_RNG,
+	VM_DEVICE_VSOCK,
+	VM_DEVICE_BLK,
+	VM_DEVICE_PMEM,
+	VM_DEVICE_KINDS,
+};
+
+enum {
+	VM_DEVICE_READ_ONLY = 1 << 0, /* blk, pmem: the guest cannot write, whatever it does */
+};
+
+/*
+ * struct vm_device_config - one device; its place in the array is its slot, hence its address and interrupt
+ *
+ * @fd: CONSOLE: input (or -1), output; VSOCK: a listening unix stream socket, on which each connection
+ *      begins with a struct vsock_hello; BLK, PMEM: the file or block device; unused ones are -1
+ * @cid: VSOCK: the guest's context id, 3 or more
+ */
+struct vm_device_config {
+	uint32_t kind;
+	uint32_t flags;
+	int32_t fd[VM_DEVICE_FDS];
+	uint64_t cid;
+	char tag[VM_TAG_SIZE];
+	uint32_t reserved;
+};
+
+/*
+ * struct vm_config - one virtual machine
+ *
+ * @kvm_fd: /dev/kvm, opened for reading and writing
+ * @kernel_fd: an ELF image, never compressed
+ * @initrd_fd: or -1
+ * @stats_fd: a shared memfd of sizeof(struct vm_stats) that the monitor keeps up to date, or -1
+ * @serial_fd: where the bytes of the early serial port go, or -1: there is no such port then
+ */
+struct vm_config {
+	uint32_t magic, version, size;
+	uint32_t vcpus;
+	uint64_t memory;
+	uint32_t boot_kind;
+	int32_t kvm_fd, kernel_fd, initrd_fd, stats_fd, serial_fd;
+	uint32_t device_count;
+	struct vm_device_config devices[VM_DEVICES_MAX];
+	char cmdline[VM_CMDLINE_SIZE];
+};
+
+/*
+ * vm_config_read() - take the configuration from its sealed memfd
+ *
+ * Refused unless it is sealed, of our version and size, and every field is in its range.
+ * Return: 0 with @ret filled, or a recorded failure.
+ */
+int vm_config_read(int fd, struct vm_config *ret);
+
+/* vm_config_check() - judge a struct by itself. Return: 0 or a recorded failure. */
+int vm_config_check(const struct vm_config *config);
+
+/*
+ * vm_config_seal() - write @config into a new memfd and seal it
+ *
+ * Return: the memfd, which the caller closes, or a recorded failure.
+ */
+int vm_config_seal(const struct vm_config *config);

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * vcpu - one processor of the guest and the thread that runs it
+ */
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct bus;
+struct kvm_run;
+struct vm;
+struct x86_entry;
+
+struct vcpu {
+	struct vm *vm;
+	const struct bus *ports, *memory;
+	unsigned int index;
+	int fd;
+	struct kvm_run *run;
+	size_t run_size;
+	pthread_t thread;
+	bool has_thread;
+};
+
+/*
+ * vcpu_init() - make processor @index of @vcpus
+ * @ports, @memory: answer its accesses; outlive it
+ * @entry: where it starts; NULL: it waits to be started by another (an application processor)
+ *
+ * Return: 0 or a recorded failure; vcpu_done() may be called either way.
+ */
+int vcpu_init(struct vcpu *vcpu, struct vm *vm, const struct bus *ports, const struct bus *memory,
+	      unsigned int index, unsigned int vcpus, const struct x86_entry *entry);
+
+/*
+ * vcpu_run() - run it in this thread until the machine has ended (vm_end())
+ *
+ * What the guest does wrong ends the machine, never this process. After vcpu_signals_prepare().
+ */
+void vcpu_run(struct vcpu *vcpu);
+
+/* vcpu_signals_prepare() - install the handler by which vcpus are interrupted; once, before the first. Return: 0 or a recorded failure. */
+int vcpu_signals_prepare(void);
+
+/* vcpu_start() - the same in a thread of its own. Return: 0 or a recorded failure. */
+int vcpu_start(struct vcpu *vcpu);
+
+/* vcpu_stop() - interrupt its thread, which the machine's end lets go, and wait for it. After vm_end(). */
+void vcpu_stop(struct vcpu *vcpu);
+
+/* vcpu_done() - release it; its thread must be stopped. */
+void vcpu_done(struct vcpu *vcpu);

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The launcher's bytes are built into us (build/gen/launcher.h is made from runtime/launcher/). A sealed memfd of one
+ * page costs less than a read-only overlay over the program would, and is not writable by root either.
+ */
+#include "runtime/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "runtime/base/fd.h"
+#include "runtime/base/str.h"
+
+static const unsigned char launcher[] = {
+#include "launcher.h"
+};
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010U /* Linux 6.3: wanted where vm.memfd_noexec is set; older kernels refuse it */
+#endif
+
+int launch_prepare(void)
+{
+	static const char name[] = "nacelle-launcher";
+	cleanup_fd int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+	int r;
+
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0)
+		return fail(errno, "make memory for the launcher");
+	r = fd_write_all(fd, launcher, sizeof(launcher));
+	if (r < 0)
+		return fail(-r, "write the launcher");
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
+		return fail(errno, "seal the launcher");
+	return steal_fd(&fd);
+}
+
+int launch_exec(int fd, char *path, char *const *argv, char *const *envp)
+{
+	cleanup_free char **args = NULL;
+	size_t count = 0;
+
+	while (argv[count])
+		count++;
+	args = calloc(count + 2, sizeof(*args));
+	if (!args)
+		return fail(ENOMEM, "make room for the arguments");
+	args[0] = path;
+	memcpy(args + 1, argv, count * sizeof(*args));
+	(void)execveat(fd, "", args, envp, AT_EMPTY_PATH);
+	return fail(errno, "execute the launcher");
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * launch - become another program by way of the launcher, so that /proc/self/exe never is ours
+ *
+ * While execve(2) looks for a script's interpreter or a program's loader, /proc/self/exe is still the caller. An
+ * image that names it there would run the host's nacelle inside, and could open it to overwrite it once it has
+ * ended. So a process that is to run something of a container's first becomes a tiny program that lies in
+ * sealed memory.
+ */
+
+/*
+ * launch_prepare() - put the launcher into sealed memory
+ *
+ * Before limits are set and privileges dropped: it takes an fd and a page. Return: close-on-exec fd, the caller's,
+ * or a recorded failure.
+ */
+int launch_prepare(void);
+
+/*
+ * launch_exec() - become @path by way of the launcher in @fd
+ * @argv: with ARG0 first, ended by NULL, as are @envp's
+ *
+ * Returns only a recorded failure. What the launcher itself cannot execute ends with exit status 126 or 127.
+ */
+int launch_exec(int fd, char *path, char *const *argv, char *const *envp);

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * mounts - the mounts that the spec lists
+ */
+
+struct rootfs;
+
+/*
+ * mounts_apply() - the step: mount all of them in their order, each by fd below the root. Return: 0
+ * or a recorded failure.
+ */
+int mounts_apply(struct rootfs *r);

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Layers are given to the kernel one by one (lowerdir+, Linux 6.5). Older kernels take that option
+ * and fail only when the file system is created; for them all layers go into the one page of
+ * mount(2). Either way a folder is named by the path of our fd, /proc/self/fd/N (the host's /proc
+ * is still there): short, nothing in it that the option parser could misread, and the container's
+ * mountinfo tells nothing of the host's folders.
+ */
+#include "runtime/overlay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "runtime/base/cleanup.h"
+#include "runtime/base/error.h"
+#include "runtime/base/str.h"
+#include "runtime/mount-fs.h"
+#include "runtime/rootfs.h"
+#include "runtime/spec.h"
+
+enum { PAGE = 4096, FD_PATH_MAX = sizeof("/proc/self/fd/-2147483648") };
+
+struct layer {
+	char *path;
+	int fd;
+};
+
+/* What the options say, and what was opened for it. */
+struct overlay {
+	struct layer *layers; /* top-most first */
+	size_t layer_count;
+	char *upper_path, *work_path; /* NULL: none, or a tmpfs */
+	bool upper_tmpfs;
+	struct str_list options, tmpfs_options;
+	int tmpfs; /* mount of the tmpfs, -1 */
+	int upper, work; /* O_PATH, -1 */
+};
+
+static void overlay_done(struct overlay *o)
+{
+	int *fds[] = { &o->tmpfs, &o->upper, &o->work };
+
+	for (size_t i = 0; i < o->layer_count; i++) {
+		free(o->layers[i].path);
+		if (o->layers[i].fd >= 0)
+			(void)close(o->layers[i].fd);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		if (*fds[i] >= 0)
+			(void)close(*fds[i]);
+	}
+	free(o->layers);
+	free(o->upper_path);
+	free(o->work_path);
+	str_list_done(&o->options);
+	str_list_done(&o->tmpfs_options);
+}
+
+bool overlay_wanted(const struct spec *spec)
+{
+	return spec->mount_count > 0 && spec->mounts[0].type &&
+	       str_eq(spec->mounts[0].type, "overlay") && str_eq(spec->mounts[0].destination, "/");
+}
+
+static int path_absolute(const struct rootfs *r, const char *path, char **ret_path)
+{
+	return path[0] == '/' ? str_copy(ret_path, path)
+			      : str_format(ret_path, "%s/%s", r->bundle, path);
+}
+
+static int layer_add(const struct rootfs *r, struct overlay *o, const char *path)
+{
+	struct layer *grown = realloc(o->layers, (o->layer_count + 1) * sizeof(*grown));
+	struct layer *layer;
+	int err;
+
+	if (!grown)
+		return fail(ENOMEM, "layers");
+	o->layers = grown;
+	layer = &grown[o->layer_count++];
+	*layer = (struct layer){ .fd = -1 };
+	err = path_absolute(r, path, &layer->path);
+	if (err < 0)
+		return err;
+	layer->fd = open(layer->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return layer->fd < 0 ? fail(errno, "layer '%s'", layer->path) : 0;
+}
+
+/* "a:b:c", where a backslash keeps the character behind it. */
+static int layers_split(const struct rootfs *r, struct overlay *o, const char *value)
+{
+	cleanup_free char *one = malloc(strlen(value) + 1);
+	size_t len = 0;
+	int err;
+
+	if (!one)
+		return fail(ENOMEM, "layers");
+	for (const char *p = value;; p++) {
+		if (*p == '\\' && p[1]) {
+			one[len++] = *++p;
+		} else if (*p && *p != ':') {
+			one[len++] = *p;
+		} else {
+			one[len] = '\0';
+			err = len > 0 ? layer_add(r, o, one)
+				      : fail_plain(EINVAL, "lowerdir: an empty path");
+			if (err < 0)
+				return err;
+			len = 0;
+			if (!*p)
+				return 0;
+		}
+	}
+}
+
+static int option_read(const struct rootfs *r, struct overlay *o, const char *option)
+{
+	const char *value;
+
+	if ((value = str_starts(option, "lowerdir+=")))
+		return layer_add(r, o, value);
+	if ((value = str_starts(option, "lowerdir=")))
+		return layers_split(r, o, value);
+	if ((value = str_starts(option, "upperdir=")))
+		return path_absolute(r, value, &o->upper_path);
+	if ((value = str_starts(option, "workdir=")))
+		return path_absolute(r, value, &o->work_path);
+	if (str_eq(option, "upper=tmpfs")) {
+		o->upper_tmpfs = true;
+		return 0;
+	}
+	if (str_starts(option, "upper="))
+		return fail_plain(
+			EINVAL, "option '%s': only 'upper=tmpfs' is known; a folder is 'upperdir='",
+			option);
+	if (str_starts(option, "size=") || str_starts(option, "nr_inodes="))
+		return str_list_add(&o->tmpfs_options, option);
+	return str_list_add(&o->options, option);
+}
+
+static int options_read(const struct rootfs *r, struct overlay *o)
+{
+	const struct spec_mount *m = &r->spec->mounts[0];
+	int err;
+
+	for (size_t i = 0; i < m->fs_options.count; i++) {
+		err = option_read(r, o, m->fs_options.items[i]);
+		if (err < 0)
+			return err;
+	}
+	if (o->layer_count == 0)
+		return fail_plain(EINVAL, "no layer: the options need at least one 'lowerdir+='");
+	if (o->upper_tmpfs && o->upper_path)
+		return fail_plain(EINVAL, "'upper=tmpfs' and 'upperdir=' exclude each other");
+	if (o->work_path && !o->upper_path)
+		return fail_plain(EINVAL, "'workdir=' needs an 'upperdir='");
+	if (o->tmpfs_options.count > 0 && !o->upper_tmpfs)
+		return fail_plain(EINVAL, "option '%s' needs 'upper=tmpfs'",
+				  o->tmpfs_options.items[0]);
+	/*
+	 * Outside the initial user namespace only attributes of the name space "user" can be
+	 * written.
+	 */
+	if (r->userns && !str_list_has(&o->options, "userxattr"))
+		return str_list_add(&o->options, "userxattr");
+	return 0;
+}
+
+/*
+ * The new root shows the upper folder's own attributes: a new one takes those of the layer below.
+ */
+static int upper_make(const struct overlay *o, int dir, const char *path)
+{
+	struct stat st;
+
+	if (fstat(o->layers[0].fd, &st) < 0)
+		return fail(errno, "look at layer '%s'", o->layers[0].path);
+	if (mkdirat(dir, path, st.st_mode & 07777) < 0)
+		return errno == EEXIST ? 0 : fail(errno, "make '%s'", path);
+	if ((st.st_uid != 0 || st.st_gid != 0) &&
+	    fchownat(dir, path, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0 && errno != EPERM &&
+	    errno != EINVAL)
+		return fail(errno, "set the owner of '%s'", path);
+	return 0;
+}
+
+static int folder_open(int dir, const char *path, int *ret_fd)
+{
+	int fd = openat(dir, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return fail(errno, "open '%s'", path);
+	*ret_fd = fd;
+	return 0;
+}
+
+static int upper_folder_open(struct overlay *o)
+{
+	int r = upper_make(o, AT_FDCWD, o->upper_path);
+
+	if (r >= 0)
+		r = folder_open(AT_FDCWD, o->upper_path, &o->upper);
+	if (r >= 0 && !o->work_path)
+		r = str_format(&o->work_path, "%s.work", o->upper_path);
+	if (r < 0)
+		return r;
+	if (mkdir(o->work_path, 0700) < 0 && errno != EEXIST)
+		return fail(errno, "make '%s'", o->work_path);
+	return folder_open(AT_FDCWD, o->work_path, &o->work);
+}
+
+static const char *fd_path(int fd, char buf[FD_PATH_MAX])
+{
+	(void)snprintf(buf, FD_PATH_MAX, "/proc/self/fd/%d", fd);
+	return buf;
+}
+
+/*
+ * A user namespace's overlay keeps its marks in user.* attributes, which a tmpfs has only since
+ * Linux 6.6. Without them it mounts, and fails later: on the first folder that is deleted and made
+ * again, with EIO.
+ */
+static int user_xattr_probe(const struct overlay *o)
+{
+	char path[FD_PATH_MAX];
+
+	if (setxattr(fd_path(o->upper, path), "user.overlay.probe", "y", 1, 0) < 0)
+		return fail(
+			errno,
+			"a tmpfs as upper in a user namespace needs its user attributes (Linux 6.6 or "
+			"newer, CONFIG_TMPFS_XATTR); use 'upperdir=' on a disk");
+	(void)removexattr(path, "user.overlay.probe");
+	return 0;
+}
+
+/*
+ * The tmpfs must be attached while the overlay is mounted, and out of the way of "/" afterwards, or
+ * else it would be what pivot_root(2) leaves on top: it is put over the first layer, of which an fd
+ * is held.
+ */
+static int upper_tmpfs_open(struct rootfs *r, struct overlay *o)
+{
+	const struct mount_new want = {
+		.type = "tmpfs",
+		.source = "nacelle-upper",
+		.options = &o->tmpfs_options,
+		.attrs = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID,
+	};
+	int err = mount_new(&want, &o->tmpfs);
+
+	if (err != 0)
+		return err < 0 ? err : -EPERM;
+	err = mount_attach(o->tmpfs, o->layers[0].fd);
+	if (err < 0)
+		return fail(-err, "attach the tmpfs");
+	err = upper_make(o, o->tmpfs, "upper");
+	if (err < 0)
+		return err;
+	if (mkdirat(o->tmpfs, "work", 0700) < 0)
+		return fail(errno, "make the work folder");
+	err = folder_open(o->tmpfs, "upper", &o->upper);
+	if (err >= 0)
+		err = folder_open(o->tmpfs, "work", &o->work);
+	return err >= 0 && r->userns ? user_xattr_probe(o) : err;
+}
+
+static int key_set(int fs, const char *key, const char *value)
+{
+	if (fsconfig(fs, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, value, 0) == 0)
+		return 0;
+	return mount_fail(fs, errno, "option '%s'", key);
+}
+
+static int options_set(int fs, const struct overlay *o)
+{
+	char upper[FD_PATH_MAX], work[FD_PATH_MAX];
+	int r = key_set(fs, "source", "overlay");
+
+	if (r >= 0 && o->upper >= 0)
+		r = key_set(fs, "upperdir", fd_path(o->upper, upper));
+	if (r >= 0 && o->work >= 0)
+		r = key_set(fs, "workdir", fd_path(o->work, work));
+	for (size_t i = 0; i < o->options.count && r >= 0; i++) {
+		cleanup_free char *key = NULL;
+		char *value;
+
+		r = str_copy(&key, o->options.items[i]);
+		if (r < 0)
+			return r;
+		value = strchr(key, '=');
+		if (value)
+			*value++ = '\0';
+		r = key_set(fs, key, value);
+	}
+	return r;
+}
+
+/*
+ * Linux 6.5 and newer. Return: 0, OVERLAY_OLD when the kernel does not know how, or a recorded
+ * failure.
+ */
+enum { OVERLAY_OLD = 1 };
+
+static int mount_layer_by_layer(const struct overlay *o, uint64_t attrs, int *ret_mount)
+{
+	cleanup_fd int fs = fsopen("overlay", FSOPEN_CLOEXEC);
+	char name[FD_PATH_MAX];
+	int r;
+
+	if (fs < 0)
+		return fail(errno, "open file system 'overlay'%s",
+			    errno == ENODEV ? " (modprobe overlay)" : "");
+	r = options_set(fs, o);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < o->layer_count; i++) {
+		const struct layer *l = &o->layers[i];
+
+		if (fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir+", fd_path(l->fd, name), 0) == 0)
+			continue;
+		if (errno == EINVAL && i == 0)
+			return OVERLAY_OLD;
+		return mount_fail(fs, errno, "layer '%s'", l->path);
+	}
+	r = mount_create(fs, attrs, NULL, ret_mount);
+	if (r == MOUNT_REFUSED)
+		return -EPERM;
+	return r == -EINVAL ? OVERLAY_OLD : r;
+}
+
+/*
+ * Older kernels: one page of options, attached over "/" in one go, where "/.." leads to what is on
+ * top.
+ */
+static int mount_by_page(const struct overlay *o, uint64_t attrs, int *ret_mount)
+{
+	cleanup_free char *data = NULL;
+	cleanup_fd int root = -1;
+	char upper[FD_PATH_MAX], work[FD_PATH_MAX];
+	struct statfs fs;
+	size_t size;
+	FILE *out = open_memstream(&data, &size);
+
+	if (!out)
+		return fail(errno, "layers");
+	for (size_t i = 0; i < o->layer_count; i++)
+		fprintf(out, "%s/proc/self/fd/%d", i ? ":" : "lowerdir=", o->layers[i].fd);
+	if (o->upper >= 0)
+		fprintf(out, ",upperdir=%s,workdir=%s", fd_path(o->upper, upper),
+			fd_path(o->work, work));
+	for (size_t i = 0; i < o->options.count; i++)
+		fprintf(out, ",%s", o->options.items[i]);
+	if (fclose(out) != 0)
+		return fail(errno, "layers");
+	if (size >= PAGE)
+		return fail_plain(E2BIG,
+				  "%zu layers are too many for this kernel (Linux 6.5 takes more)",
+				  o->layer_count);
+	if (mount("overlay", "/", "overlay", 0, data) < 0)
+		return fail(errno, "create the file system (options '%s')", data);
+	root = open("/..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0 || fstatfs(root, &fs) < 0)
+		return fail(errno, "open the overlay");
+	if (fs.f_type != OVERLAYFS_SUPER_MAGIC)
+		return fail_plain(EINVAL, "the overlay is not where it was mounted");
+	if (attrs && mount_change(root, false, attrs, 0, 0) < 0)
+		return fail(EINVAL, "set the options");
+	*ret_mount = steal_fd(&root);
+	return 0;
+}
+
+/* A single layer that nobody writes to is no overlay: the kernel wants two. */
+static int mount_single(const struct overlay *o, uint64_t attrs, int *ret_mount)
+{
+	int r = mount_tree(o->layers[0].path, false, ret_mount);
+
+	if (r == 0)
+		r = mount_change(*ret_mount, false, attrs | MOUNT_ATTR_RDONLY, 0, MS_PRIVATE);
+	return r < 0 ? fail(-r, "layer '%s'", o->layers[0].path) : 0;
+}
+
+static int overlay_make(struct rootfs *r, struct overlay *o, int *ret_root)
+{
+	const struct spec_mount *m = &r->spec->mounts[0];
+	uint64_t attrs = m->attr_set | m->rec_set;
+	cleanup_fd int tree = -1;
+	int err = options_read(r, o);
+
+	if (err < 0)
+		return err;
+	if (o->upper_tmpfs)
+		err = upper_tmpfs_open(r, o);
+	else if (o->upper_path)
+		err = upper_folder_open(o);
+	if (err < 0)
+		return err;
+	if (o->layer_count == 1 && o->upper < 0) {
+		err = mount_single(o, attrs, &tree);
+	} else {
+		err = mount_layer_by_layer(o, attrs, &tree);
+		if (err == OVERLAY_OLD)
+			return mount_by_page(o, attrs, ret_root);
+	}
+	if (err < 0)
+		return err;
+	if (move_mount(tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return fail(errno, "attach the root");
+	*ret_root = steal_fd(&tree);
+	return 0;
+}
+
+int overlay_mount(struct rootfs *r, int *ret_root)
+{
+	struct overlay o = { .tmpfs = -1, .upper = -1, .work = -1 };
+	int err = overlay_make(r, &o, ret_root);
+
+	overlay_done(&o);
+	return err < 0 ? fail_in(err, "overlay on '/'") : 0;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * overlay - a root file system made of layer folders
+ *
+ * The first mount of the spec, of type overlay with destination "/". Its options, paths absolute or
+ * relative to the bundle:
+ *	lowerdir+=DIR	a layer, top-most first; or the classic lowerdir=A:B
+ *	upper=tmpfs	changes are kept in memory; or upperdir=DIR, made when missing, with
+ *	workdir=DIR	(DIR.work beside it otherwise); or neither: read-only
+ *	size=, nr_inodes=	of the tmpfs
+ * All others go to the kernel as they are.
+ */
+
+#include <stdbool.h>
+
+struct rootfs;
+struct spec;
+
+/* overlay_wanted() - whether @spec's root is an overlay */
+bool overlay_wanted(const struct spec *spec);
+
+/*
+ * overlay_mount() - mount it and attach it over "/". @ret_root: its mount, the caller's. Return: 0
+ * or a recorded failure.
+ */
+int overlay_mount(struct rootfs *r, int *ret_root);

@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The parent's side of a container. The record comes first, so that whatever kills us later leaves
+ * something that `delete --force` can follow: the cgroup's path is in it before the cgroup is made, and the
+ * child dies with us until its pid is in it too.
+ */
+#include "runtime/parent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "cgroups/devices.h"
+#include "runtime/base/fd.h"
+#include "runtime/base/json.h"
+#include "runtime/base/log.h"
+#include "runtime/base/proc.h"
+#include "runtime/bundle.h"
+#include "runtime/console.h"
+#include "runtime/container.h"
+#include "runtime/creds.h"
+#include "runtime/hooks.h"
+#include "runtime/idmap.h"
+#include "runtime/spec.h"
+#include "runtime/sysctl.h"
+#include "seccomp/notify.h"
+
+enum { CGROUP_REMOVE_MS = 10000 };
+
+static int spec_judge(struct parent *p)
+{
+	int r = cgroup_limits_check(&p->spec->linux_.resources);
+
+	if (r < 0)
+		return r;
+	r = sysctls_check(p->spec);
+	if (r < 0)
+		return r;
+	if (!p->spec->process_set)
+		return fail_plain(EINVAL, "process: is required to create a container");
+	if (p->spec->process.terminal && p->stays && !p->options->keep_terminal && !p->options->console_socket)
+		return fail_plain(EINVAL, "process.terminal: true needs a terminal: use -t, or --console-socket");
+	return 0;
+}
+
+static int id_reserve(struct parent *p)
+{
+	return state_make(p->place->root, p->options->id, &p->dir);
+}
+
+/* Whether we are about to make it decides whether it may ever be killed as a whole. */
+static int cgroup_choose(struct parent *p)
+{
+	int r = cgroup_path_resolve(p->spec->linux_.cgroups_path, p->options->id, &p->cgroup.path);
+
+	if (r < 0)
+		return r;
+	r = cgroup_open(&p->cgroup);
+	if (r < 0)
+		return r;
+	p->state.cgroup_made = r == CGROUP_NOT_FOUND;
+	if (p->cgroup.fd >= 0)
+		(void)close(p->cgroup.fd);
+	p->cgroup.fd = -1;
+	return str_copy(&p->state.cgroup_path, p->cgroup.path);
+}
+
+static int record_first(struct parent *p)
+{
+	struct state *s = &p->state;
+	int r = str_copy(&s->id, p->options->id);
+
+	if (r == 0)
+		r = str_copy(&s->bundle, p->bundle->folder);
+	if (r == 0)
+		r = str_copy(&s->oci_version, p->spec->oci_version);
+	if (r == 0 && p->spec->root_path)
+		r = p->spec->root_path[0] == '/' ? str_copy(&s->rootfs, p->spec->root_path) :
+			str_format(&s->rootfs, "%s/%s", p->bundle->folder, p->spec->root_path);
+	for (size_t i = 0; r == 0 && i < p->spec->annotations.count; i++)
+		r = str_list_add(&s->annotations, p->spec->annotations.items[i]);
+	if (r == 0)
+		r = proc_boot_id(s->boot_id);
+	if (r == 0 && p->options->log)
+		r = str_copy(&s->log, p->options->log);
+	if (r < 0)
+		return r;
+	s->remove_at_exit = p->options->remove_at_exit;
+	s->created = state_now();
+	if (!s->created)
+		return fail(ENOMEM, "tell the time");
+	return state_write(&p->dir, s);
+}
+
+/* What `exec`, and poststop hooks, will work from: the bundle may change or go meanwhile. */
+static int spec_keep(struct parent *p)
+{
+	cleanup_free char *text = json_text(p->spec->json);
+
+	if (!text)
+		return fail(ENOMEM, "keep the spec");
+	return fd_replace_file(p->dir.fd, "config.json", text, strlen(text), 0600);
+}
+
+int parent_seccomp(int root, const struct seccomp_profile *profile, struct seccomp_filter *ret_filter)
+{
+	cleanup_fd int cache = openat(root, ".seccomp", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (cache < 0 && mkdirat(root, ".seccomp", 0700) == 0)
+		cache = openat(root, ".seccomp", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return seccomp_filter_prepare(profile, cache, ret_filter);
+}
+
+static int filter_prepare(struct parent *p)
+{
+	int r;
+
+	if (!p->spec->linux_.seccomp)
+		return 0;
+	r = parent_seccomp(p->dir.root, p->spec->linux_.seccomp, &p->filter);
+	if (r < 0)
+		return fail_in(r, "linux.seccomp");
+	p->filter_set = true;
+	return 0;
+}
+
+/* Only a container without a cgroup namespace of its own sees the cgroup by the host's path. */
+static int cgroup_folder_find(struct parent *p)
+{
+	int fd = -1, r;
+
+	if (p->spec->linux_.namespaces[NS_CGROUP].wanted || !p->cgroup.path)
+		return 0;
+	r = cgroup_host_open(&fd);
+	if (fd >= 0)
+		(void)close(fd);
+	if (r < 0 || r == CGROUP_HOST_V1)
+		return r < 0 ? r : 0;
+	return str_format(&p->cgroup_folder, "/sys/fs/cgroup%s%s", r == CGROUP_HOST_HYBRID ? "/unified" : "",
+			  p->cgroup.path);
+}
+
+static int root_prepare(struct parent *p)
+{
+	int r = cgroup_folder_find(p);
+
+	if (r < 0)
+		return r;
+	p->rootfs = (struct rootfs)ROOTFS_NONE;
+	p->rootfs.spec = p->spec;
+	p->rootfs.bundle = p->bundle->folder;
+	p->rootfs.cgroup_folder = p->cgroup_folder;
+	p->rootfs.userns = p->spec->linux_.namespaces[NS_USER].wanted;
+	return rootfs_prepare(&p->rootfs);
+}
+
+static int namespaces_choose(struct parent *p)
+{
+	return namespaces_plan(p->spec, &p->plan);
+}
+
+/* sun_path is short, a state root need not be: the address goes through the folder's fd. */
+static int start_listen(struct parent *p)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	cleanup_fd int sock = -1;
+
+	if (p->stays)
+		return 0;
+	sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (sock < 0)
+		return fail(errno, "make a unix socket");
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/start.sock", p->dir.fd);
+	if (bind(sock, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return fail(errno, "bind 'start.sock'");
+	if (listen(sock, 8) < 0)
+		return fail(errno, "listen on 'start.sock'");
+	p->child.start_sock = steal_fd(&sock);
+	return 0;
+}
+
+static int console_prepare(struct parent *p)
+{
+	int ends[2];
+
+	if (p->options->console_socket && !p->spec->process.terminal)
+		return fail_plain(EINVAL, "--console-socket is given, but process.terminal is false");
+	if (!p->spec->process.terminal)
+		return 0;
+	if (p->options->console_socket) {
+		p->child.console_sock = console_connect(p->options->console_socket);
+		return p->child.console_sock < 0 ? p->child.console_sock : 0;
+	}
+	if (!p->options->keep_terminal)
+		return fail_plain(EINVAL, "process.terminal: true needs --console-socket");
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return fail(errno, "make a pair of sockets");
+	p->console_mine = ends[0];
+	p->child.console_sock = ends[1];
+	return 0;
+}
+
+/* Somebody without the right to make cgroups still gets a container, when the spec asks nothing of one. */
+static bool cgroup_is_optional(const struct parent *p)
+{
+	const char *needed[9] = { NULL };
+
+	cgroup_limits_controllers(&p->spec->linux_.resources, needed);
+	return geteuid() != 0 && !p->spec->linux_.cgroups_path && !needed[0];
+}
+
+static int cgroup_create(struct parent *p)
+{
+	int r = cgroup_make(&p->cgroup, &p->spec->linux_.resources);
+
+	if (r < 0 && cgroup_is_optional(p)) {
+		log_debug("%s, ignoring: no cgroup", fail_text());
+		p->cgroup.made = p->state.cgroup_made = false;
+		free(p->state.cgroup_path);
+		p->state.cgroup_path = NULL;
+		return 0;
+	}
+	return r;
+}
+
+/* While the child mounts: it has what it needs, and no payload runs before we have answered it. */
+static int cgroup_limit(struct parent *p)
+{
+	const struct cgroup_limits *limits = &p->spec->linux_.resources;
+	int r;
+
+	if (p->cgroup.fd < 0)
+		return 0;
+	r = cgroup_limits_apply(p->cgroup.fd, limits);
+	if (r < 0 || geteuid() != 0)
+		return r;
+	return cgroup_devices_attach(p->cgroup.fd, limits);
+}
+
+/* In the child. The lock's fd must not live on in it: it would outlive us, and hold the lock. */
+static void child_enter(void *arg, const struct ns_plan *plan)
+{
+	struct parent *p = arg;
+
+	(void)close(p->dir.fd);
+	(void)close(p->dir.root);
+	(void)close(p->sync);
+	if (p->console_mine >= 0)
+		(void)close(p->console_mine);
+	memcpy(p->child.joins, plan->joins, sizeof(p->child.joins));
+	child_run(&p->child);
+}
+
+static int child_clone(struct parent *p)
+{
+	struct child *c = &p->child;
+	int ends[2], r = sync_pair(ends);
+
+	if (r < 0)
+		return r;
+	p->sync = ends[0];
+	p->child_sync = ends[1];
+	c->id = p->options->id;
+	c->spec = p->spec;
+	c->process = &p->spec->process;
+	/* A mount namespace that is joined has its root; there is nothing to mount. */
+	c->rootfs = p->plan.joins[NS_MOUNT] >= 0 ? NULL : &p->rootfs;
+	c->filter = p->filter_set ? &p->filter : NULL;
+	c->state = &p->state;
+	c->sync = p->child_sync;
+	memcpy(c->stdio, p->options->stdio, sizeof(c->stdio));
+	c->preserve_fds = p->options->preserve_fds;
+	c->map_wait = p->plan.flags & CLONE_NEWUSER;
+	r = namespaces_clone(&p->plan, p->cgroup.fd, child_enter, p, &p->pid, &p->pidfd);
+	(void)close(p->child_sync);
+	p->child_sync = -1;
+	return r;
+}
+
+static int maps_write(struct parent *p)
+{
+	int r;
+
+	if (!p->child.map_wait)
+		return 0;
+	r = idmap_write(p->pid, p->spec);
+	return r < 0 ? r : sync_send(p->sync, SYNC_MAPPED, 0, -1);
+}
+
+static int record_process(struct parent *p)
+{
+	int r = proc_start_time(p->pid, &p->state.pid_start);
+
+	if (r == PROC_GONE)
+		return 0; /* its last words are on the socket */
+	if (r < 0)
+		return r;
+	p->state.pid = p->pid;
+	p->state.poststop_owed = p->spec->hooks[HOOK_POSTSTOP].count > 0;
+	return state_write(&p->dir, &p->state);
+}
+
+static int limits_lift(struct parent *p)
+{
+	return limits_raise(p->pid, &p->spec->process);
+}
+
+static int hooks_runtime(struct parent *p)
+{
+	cleanup_free char *state = NULL;
+	int r = parent_await(p->sync, SYNC_HOOKS, p->spec, &p->state, p->pid);
+
+	if (r < 0)
+		return r;
+	if (p->spec->hooks[HOOK_PRESTART].count || p->spec->hooks[HOOK_CREATE_RUNTIME].count) {
+		state = state_oci_text(&p->state, "creating", p->pid);
+		if (!state)
+			return fail(ENOMEM, "state for the hooks");
+		r = hooks_run(p->spec, HOOK_PRESTART, state, true);
+		if (r == 0)
+			r = hooks_run(p->spec, HOOK_CREATE_RUNTIME, state, true);
+		if (r < 0)
+			return r;
+	}
+	return sync_send(p->sync, SYNC_HOOKED, 0, -1);
+}
+
+static int child_await(struct parent *p)
+{
+	return parent_await(p->sync, SYNC_READY, p->spec, &p->state, p->pid);
+}
+
+static int terminal_take(struct parent *p)
+{
+	if (p->console_mine < 0)
+		return 0;
+	p->terminal = console_receive(p->console_mine);
+	return p->terminal < 0 ? p->terminal : 0;
+}
+
+static int record_created(struct parent *p)
+{
+	p->state.phase = PHASE_CREATED;
+	return state_write(&p->dir, &p->state);
+}
+
+static int pid_file_write(struct parent *p)
+{
+	return parent_pid_file(p->options->pid_file, p->pid);
+}
+
+static const struct {
+	const char *name;	/* NULL: the failure's own text says it all */
+	int (*run)(struct parent *p);
+} parent_steps[] = {
+	{ NULL,				spec_judge         },
+	{ NULL,				id_reserve         },
+	{ NULL,				cgroup_choose      },
+	{ "record the container",	record_first       }, /* nothing is made before this */
+	{ "record the container",	spec_keep          },
+	{ NULL,				filter_prepare     },
+	{ NULL,				root_prepare       },
+	{ NULL,				namespaces_choose  },
+	{ "prepare for start",		start_listen       },
+	{ NULL,				console_prepare    },
+	{ NULL,				cgroup_create      },
+	{ NULL,				child_clone        },
+	{ NULL,				maps_write         },
+	{ NULL,				cgroup_limit       }, /* the child works meanwhile */
+	{ NULL,				limits_lift        },
+	{ "record the container",	record_process     }, /* before hooks_runtime: the child then lives without us */
+	{ NULL,				hooks_runtime      },
+	{ NULL,				child_await        },
+	{ NULL,				terminal_take      },
+	{ "record the container",	record_created     },
+	{ NULL,				pid_file_write     },
+};
+
+int parent_await(int sync, enum sync_word word, const struct spec *spec, const struct state *state, pid_t pid)
+{
+	const struct seccomp_profile *profile = spec->linux_.seccomp;
+	struct sync_message m;
+	int r;
+
+	while ((r = sync_receive(sync, &m)) == 0) {
+		cleanup_fd int fd = m.fd;
+		cleanup_free char *text = NULL;
+
+		if (m.word == word)
+			return 0;
+		if (m.word == SYNC_FAILED)
+			return fail_exit(fail_plain((int)m.value, "%s", m.text), m.status);
+		if (m.word != SYNC_LISTENER || fd < 0 || !profile || !profile->listener_path)
+			return fail_plain(EPROTO, m.word == SYNC_NONE ? "the container's init was killed while "
+					  "it was set up" : "the container's init said something unexpected");
+		text = state_oci_text(state, "creating", pid);
+		if (!text)
+			return fail(ENOMEM, "state for the seccomp listener");
+		r = seccomp_notify_send(profile->listener_path, text, fd);
+		if (r == 0)
+			r = sync_send(sync, SYNC_TAKEN, 0, -1);
+		if (r < 0)
+			return r;
+	}
+	return r;
+}
+
+int parent_pid_file(const char *path, pid_t pid)
+{
+	cleanup_fd int fd = -1;
+	char text[16];
+	int r;
+
+	if (!path)
+		return 0;
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
+	if (fd < 0)
+		return fail(errno, "open the pid file '%s'", path);
+	r = fd_write_all(fd, text, (size_t)snprintf(text, sizeof(text), "%d", (int)pid));
+	return r < 0 ? fail(-r, "write the pid file '%s'", path) : 0;
+}
+
+/* Take back everything; the failure that brought us here keeps its text. */
+static void undo(struct parent *p)
+{
+	cleanup_free char *text = strdup(fail_text());
+	int status = fail_status();
+
+	if (p->pidfd >= 0) {
+		(void)pidfd_send_signal(p->pidfd, SIGKILL, NULL, 0);
+		(void)proc_reap(p->pid);
+	}
+	if (p->cgroup.fd >= 0 && cgroup_remove(&p->cgroup, CGROUP_REMOVE_MS) < 0)
+		log_warn("%s, ignoring", fail_text());
+	if (p->state.poststop_owed) {
+		cleanup_free char *state = state_oci_text(&p->state, "stopped", 0);
+
+		if (state)
+			(void)hooks_run(p->spec, HOOK_POSTSTOP, state, false);
+	}
+	if (p->dir.fd >= 0 && state_remove(&p->dir, p->options->id) < 0)
+		log_warn("%s, ignoring", fail_text());
+	if (p->options->pid_file && p->pid > 0)
+		(void)unlink(p->options->pid_file);
+	(void)fail_exit(fail_plain(EINVAL, "%s", text ? text : "out of memory"), status);
+}
+
+int parent_create(struct parent *p)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(parent_steps); i++) {
+		int r = parent_steps[i].run(p);
+
+		if (r >= 0)
+			continue;
+		if (parent_steps[i].name)
+			r = fail_in(r, "%s", parent_steps[i].name);
+		undo(p);
+		return r;
+	}
+	return 0;
+}
+
+static void fd_done(int fd)
+{
+	if (fd >= 0)
+		(void)close(fd);
+}
+
+void parent_done(struct parent *p)
+{
+	state_close(&p->dir);
+	state_done(&p->state);
+	cgroup_close(&p->cgroup);
+	free(p->cgroup_folder);
+	if (p->filter_set)
+		seccomp_filter_done(&p->filter);
+	if (p->rootfs.spec)
+		rootfs_done(&p->rootfs);
+	ns_plan_done(&p->plan);
+	fd_done(p->sync);
+	fd_done(p->child_sync);
+	fd_done(p->child.start_sock);
+	fd_done(p->child.console_sock);
+	fd_done(p->console_mine);
+	fd_done(p->terminal);
+	fd_done(p->pidfd);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * parent - the parent's side of `create`: a list of named steps, undone as a whole
+ *
+ * Private to the life of a container; container.h has the verbs.
+ */
+
+#include <stdbool.h>
+
+#include "cgroups/cgroup.h"
+#include "runtime/base/sync.h"
+#include "runtime/child.h"
+#include "runtime/namespaces.h"
+#include "runtime/rootfs.h"
+#include "runtime/state.h"
+#include "seccomp/load.h"
+
+struct bundle;
+struct container_options;
+struct container_place;
+
+struct parent {
+	const struct container_place *place;
+	const struct bundle *bundle;
+	const struct spec *spec;
+	const struct container_options *options;
+	bool stays;			/* the caller remains the parent: SYNC_GO comes on our socket */
+
+	struct state_dir dir;
+	struct state state;
+	struct cgroup cgroup;
+	char *cgroup_folder;		/* as a path of the host; NULL when nobody needs it */
+	struct seccomp_filter filter;
+	bool filter_set;
+	struct rootfs rootfs;
+	struct ns_plan plan;
+	struct child child;
+	int sync, child_sync;		/* the two ends */
+	int terminal;			/* the master, when we keep it */
+	int console_mine;		/* our end of the pair that brings it */
+	pid_t pid;
+	int pidfd;
+};
+
+/* parent_create() - run all steps. On failure all is undone. Return: 0 or a recorded failure. */
+int parent_create(struct parent *p);
+/* parent_done() - close and free; what was made stays. */
+void parent_done(struct parent *p);
+
+/*
+ * parent_seccomp() - the filter of @profile, through the cache below the state root
+ * @root: directory fd of the state root
+ */
+int parent_seccomp(int root, const struct seccomp_profile *profile, struct seccomp_filter *ret_filter);
+
+/* parent_await() - wait for @word of the child, serving its listener on the way. Return: 0 or a recorded failure. */
+int parent_await(int sync, enum sync_word word, const struct spec *spec, const struct state *state, pid_t pid);
+
+/* parent_pid_file() - write --pid-file, when there is one. */
+int parent_pid_file(const char *path, pid_t pid);

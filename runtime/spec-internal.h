@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * spec-internal - what the spec-*.c files share: their tables of fields, and how the tables are walked
+ */
+
+#include <stddef.h>
+
+#include "runtime/base/json.h"
+#include "runtime/spec.h"
+
+/* The tables, each ended by a row without a name. */
+extern const struct json_field spec_root_fields[];
+extern const struct json_field spec_process_fields[];
+extern const struct json_field spec_mount_fields[];
+extern const struct json_field spec_linux_fields[];
+extern const struct json_field spec_resources_fields[];
+
+/* What a row's `arg` leads to. */
+enum spec_children {
+	SPEC_LEAF,
+	SPEC_FIELDS, /* arg: a table of fields, of the object itself */
+	SPEC_ITEMS, /* arg: begins with a struct json_items, of an array's elements */
+	SPEC_VALUES, /* arg: begins with a struct json_items, of the values of an object with free keys */
+};
+
+/* What a getter of our own reads, for those who walk the tables. Each list ends with { NULL }. */
+struct spec_getter {
+	json_getter *get;
+	const char *type;
+	enum spec_children children;
+};
+
+extern const struct spec_getter spec_root_getters[];
+extern const struct spec_getter spec_process_getters[];
+extern const struct spec_getter spec_mount_getters[];
+extern const struct spec_getter spec_linux_getters[];
+extern const struct spec_getter spec_resources_getters[];
+
+/* Names and values of what else `features` lists. */
+extern const struct json_name spec_namespace_names[];
+extern const char *const spec_capability_names[]; /* by number, ended by NULL */
+extern const struct json_name spec_rlimit_names[];
+
+/* spec_mount_option() - name of the n-th mount option that we know, or NULL. */
+const char *spec_mount_option(size_t n);
+
+/*
+ * spec_array_add() - one more element of @size bytes, all zero, at the end of a list
+ * @items: address of the pointer to the first element
+ *
+ * Return: the new element, or NULL with a recorded failure.
+ */
+void *spec_array_add(void *items, size_t *count, size_t size);
+
+/* Getters that several tables use. */
+json_getter
+	spec_get_id; /* (uint32_t): a user or group id; 4294967295, which is -1 to the kernel, is refused */
+json_getter spec_get_paths; /* (struct str_list): absolute paths */
+json_getter
+	spec_get_id_maps; /* (a list of struct spec_id_map, its count two words behind) */
+extern const struct json_items spec_id_map_items;
+
+/* spec_path_is_root() - whether a path is "/" by another name ("/.", "//", "/a/.."). */
+bool spec_path_is_root(const char *path);
+
+/* Initial values, and release, of the parts. */
+void spec_process_init(struct spec_process *process);
+void spec_mount_done(struct spec_mount *mount);
+void spec_linux_init(struct spec_linux *l);
+void spec_linux_done(struct spec_linux *l);
+
+/* spec_mounts_finish() - read every mount's options, which need its type. Return: 0 or a recorded failure. */
+int spec_mounts_finish(struct spec *spec);
+
+/* spec_check() - judge the document as a whole, when all of it was read. Return: 0 or a recorded failure. */
+int spec_check(const struct spec *spec);

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The record itself, as JSON: one table of fields reads it, one json_pack writes it. The folder belongs to
+ * us alone, but a record is judged like any other input: a corrupt one is a failure, never a guess.
+ */
+#include "runtime/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "runtime/base/fd.h"
+#include "runtime/base/json.h"
+
+static const struct json_name phase_names[] = {
+	{ "creating", PHASE_CREATING },
+	{ "created", PHASE_CREATED },
+	{ "running", PHASE_RUNNING },
+	{ NULL, 0 },
+};
+
+/* As read: numbers in JSON's width, the boot id of any length. */
+struct record {
+	int64_t version, pid, keeper_pid;
+	int64_t pid_start, keeper_start;
+	int phase;
+	char *boot_id;
+	struct state state;
+};
+
+#define AT(member) offsetof(struct record, member)
+
+static const struct json_range pid_range = { 0, INT32_MAX };
+static const struct json_range time_range = { 0, INT64_MAX };
+static const struct json_range version_range = { 1, INT32_MAX };
+
+static const struct json_field record_fields[] = {
+	{ "version", json_get_int, AT(version), JSON_REQUIRED, &version_range, NULL },
+	{ "id", json_get_string, AT(state.id), JSON_REQUIRED | JSON_NOT_EMPTY, NULL, NULL },
+	{ "ociVersion", json_get_string, AT(state.oci_version), JSON_REQUIRED, NULL, NULL },
+	{ "phase", json_get_enum, AT(phase), JSON_REQUIRED, phase_names, NULL },
+	{ "bootId", json_get_string, AT(boot_id), JSON_REQUIRED, NULL, NULL },
+	{ "pid", json_get_int, AT(pid), JSON_OPTIONAL, &pid_range, NULL },
+	{ "pidStart", json_get_int, AT(pid_start), JSON_OPTIONAL, &time_range, NULL },
+	{ "keeperPid", json_get_int, AT(keeper_pid), JSON_OPTIONAL, &pid_range, NULL },
+	{ "keeperStart", json_get_int, AT(keeper_start), JSON_OPTIONAL, &time_range, NULL },
+	{ "bundle", json_get_string, AT(state.bundle), JSON_REQUIRED, NULL, NULL },
+	{ "rootfs", json_get_string, AT(state.rootfs), JSON_OPTIONAL, NULL, NULL },
+	{ "cgroupPath", json_get_string, AT(state.cgroup_path), JSON_ABSOLUTE, NULL, NULL },
+	{ "cgroupMade", json_get_bool, AT(state.cgroup_made), JSON_OPTIONAL, NULL, NULL },
+	{ "removeAtExit", json_get_bool, AT(state.remove_at_exit), JSON_OPTIONAL, NULL, NULL },
+	{ "poststopOwed", json_get_bool, AT(state.poststop_owed), JSON_OPTIONAL, NULL, NULL },
+	{ "created", json_get_string, AT(state.created), JSON_REQUIRED, NULL, NULL },
+	{ "log", json_get_string, AT(state.log), JSON_ABSOLUTE, NULL, NULL },
+	{ "annotations", json_get_map, AT(state.annotations), JSON_OPTIONAL, NULL, NULL },
+	{ .name = NULL },
+};
+
+static json_t *annotations_json(const struct str_list *list)
+{
+	json_t *v = json_object();
+
+	for (size_t i = 0; v && i < list->count; i++) {
+		const char *text = list->items[i], *sep = strchr(text, '=');
+		cleanup_free char *key = sep ? strndup(text, (size_t)(sep - text)) : NULL;
+
+		if (key)
+			(void)json_object_set_new(v, key, json_string(sep + 1));
+	}
+	return v;
+}
+
+int state_write(const struct state_dir *dir, const struct state *state)
+{
+	cleanup_json json_t *v = json_pack(
+		"{si ss ss ss ss si sI si sI ss ss* ss* sb sb sb ss ss* so}", "version", STATE_VERSION, "id",
+		state->id, "ociVersion", state->oci_version, "phase", phase_names[state->phase].name,
+		"bootId", state->boot_id, "pid", (int)state->pid, "pidStart", (json_int_t)state->pid_start,
+		"keeperPid", (int)state->keeper_pid, "keeperStart", (json_int_t)state->keeper_start,
+		"bundle", state->bundle, "rootfs", state->rootfs, "cgroupPath", state->cgroup_path,
+		"cgroupMade", state->cgroup_made, "removeAtExit", state->remove_at_exit, "poststopOwed",
+		state->poststop_owed, "created", state->created, "log", state->log, "annotations",
+		annotations_json(&state->annotations));
+	cleanup_free char *text = v ? json_text(v) : NULL;
+
+	if (!text)
+		return fail(ENOMEM, "write the record of '%s'", state->id);
+	return fd_replace_file(dir->fd, "state.json", text, strlen(text), 0600);
+}
+
+static int record_take(struct record *record)
+{
+	if (record->version > STATE_VERSION)
+		return fail_plain(EINVAL, "version %lld is newer than this nacelle knows (%d)",
+				  (long long)record->version, STATE_VERSION);
+	if (strlen(record->boot_id) >= sizeof(record->state.boot_id))
+		return fail_plain(EINVAL, "bootId: is too long");
+	(void)strcpy(record->state.boot_id, record->boot_id);
+	record->state.phase = (enum state_phase)record->phase;
+	record->state.pid = (pid_t)record->pid;
+	record->state.pid_start = (uint64_t)record->pid_start;
+	record->state.keeper_pid = (pid_t)record->keeper_pid;
+	record->state.keeper_start = (uint64_t)record->keeper_start;
+	return 0;
+}
+
+int state_read(const struct state_dir *dir, struct state *ret_state)
+{
+	struct record record = { .phase = PHASE_CREATING };
+	cleanup_json json_t *v = NULL;
+	int r;
+
+	if (faccessat(dir->fd, "state.json", F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+		return STATE_NOT_FOUND;
+	r = json_read_at(dir->fd, "state.json", NULL, &v);
+	if (r < 0)
+		return r;
+	r = json_object_read(&JSON_ROOT, v, record_fields, 0, &record);
+	if (r == 0)
+		r = record_take(&record);
+	free(record.boot_id);
+	if (r < 0) {
+		r = fail_in(r, "state.json");
+		state_done(&record.state);
+		return r;
+	}
+	*ret_state = record.state;
+	return 0;
+}
+
+void state_done(struct state *state)
+{
+	free(state->id);
+	free(state->bundle);
+	free(state->rootfs);
+	free(state->oci_version);
+	free(state->cgroup_path);
+	free(state->created);
+	free(state->log);
+	str_list_done(&state->annotations);
+	*state = (struct state){ .pid = 0 };
+}
+
+char *state_oci_text(const struct state *state, const char *status, pid_t pid)
+{
+	cleanup_json json_t *v = json_pack("{ss ss ss si ss so}", "ociVersion", state->oci_version, "id",
+					   state->id, "status", status, "pid", (int)pid, "bundle",
+					   state->bundle, "annotations", annotations_json(&state->annotations));
+
+	return v ? json_text(v) : NULL;
+}
+
+bool state_is_stale(const struct state *state)
+{
+	char now[PROC_BOOT_ID_SIZE];
+
+	return proc_boot_id(now) == 0 && !str_eq(now, state->boot_id);
+}
+
+char *state_now(void)
+{
+	char *text = NULL;
+	struct timespec now;
+	struct tm utc;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	if (!gmtime_r(&now.tv_sec, &utc))
+		return NULL;
+	if (str_format(&text, "%04d-%02d-%02dT%02d:%02d:%02d.%09ldZ", utc.tm_year + 1900, utc.tm_mon + 1,
+		       utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, now.tv_nsec) < 0)
+		return NULL;
+	return text;
+}

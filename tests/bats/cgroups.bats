@@ -1,0 +1,152 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# cgroup v2: limits that hold, read back from the real files. Needs real controllers.
+load helpers
+
+file()
+{
+	cat "$(cgroup_dir)/$1"
+}
+
+# bats file_tags=lab
+
+@test "every limit is in its file" {
+	detach 'sleep 1000' '.linux.resources = {
+		cpu: { shares: 512, quota: 50000, period: 100000, burst: 10000, cpus: "0", mems: "0" },
+		memory: { limit: 67108864, reservation: 33554432, swap: 100663296 },
+		pids: { limit: 32 },
+		blockIO: { weight: 500 },
+		unified: { "memory.high": "60000000", "memory.oom.group": "1" } }'
+	[ "$(file cpu.max)" = "50000 100000" ]
+	[ "$(file cpu.max.burst)" = 10000 ]
+	[ "$(file cpu.weight)" = 20 ]
+	[ "$(file cpuset.cpus)" = 0 ]
+	[ "$(file cpuset.mems)" = 0 ]
+	[ "$(file memory.max)" = 67108864 ]
+	[ "$(file memory.low)" = 33554432 ]
+	[ "$(file memory.swap.max)" = 33554432 ]
+	[ "$(file memory.high)" = 59998208 ]
+	[ "$(file memory.oom.group)" = 1 ]
+	[ "$(file pids.max)" = 32 ]
+}
+
+@test "cpu.idle" {
+	detach 'sleep 1000' '.linux.resources = { cpu: { idle: 1 } }'
+	[ "$(file cpu.idle)" = 1 ]
+}
+
+@test "a process that takes more memory than it may is killed: 137, and the message and the state say OOM" {
+	payload 'dd if=/dev/zero of=/dev/null bs=64M count=1' '.linux.resources.memory = { limit: 33554432, swap: 33554432 }'
+	run -137 nacelle run -b "$BUNDLE" "$ID"
+	has memory
+	[[ ${output,,} == *oom* || ${output,,} == *"out of memory"* ]]
+	nothing_left
+	detach 'exec dd if=/dev/zero of=/dev/null bs=64M count=1' '.linux.resources.memory = { limit: 33554432, swap: 33554432 }'
+	until_true 30 status_is stopped
+	[ "$(state .exitStatus)" = 137 ]
+	[ "$(state .oomKilled)" = true ]
+}
+
+@test "pids.max stops a fork bomb" {
+	payload 'bomb() { bomb | bomb & }; bomb; sleep 3; cat /sys/fs/cgroup/pids.events; exit 0' '.linux.resources.pids.limit = 20'
+	keeps
+	nacelle run -d -b "$BUNDLE" "$ID"
+	until_true 60 bash -c "grep -E 'max [1-9]' $(cgroup_dir)/pids.events"
+	[ "$(file pids.current)" -le 20 ]
+	nacelle delete --force "$ID"
+	nothing_left
+}
+
+@test "cpu.max halves a busy loop's share" {
+	detach 'while :; do :; done' '.linux.resources.cpu = { quota: 50000, period: 100000 }'
+	usage() { awk '/^usage_usec/ { print $2 }' "$(cgroup_dir)/cpu.stat"; }
+	used=$(usage)
+	from=$(date +%s%6N)
+	sleep 4
+	share=$((($(usage) - used) * 100 / ($(date +%s%6N) - from)))
+	echo "share $share %"
+	[ $share -ge 25 ]
+	[ $share -le 60 ]
+	grep -E 'nr_throttled [1-9]' "$(cgroup_dir)/cpu.stat"
+}
+
+@test "a device that is denied gives EPERM, one that is allowed works" {
+	run -0 in_container 'head -c 1 /dev/zero | wc -c; cat /dev/mine 2>&1 || true' '
+		.linux.devices = [{ path: "/dev/mine", type: "c", major: 1, minor: 11, fileMode: 438 }] |
+		.linux.resources.devices = [{ allow: false, access: "rwm" },
+			{ allow: true, type: "c", major: 1, minor: 5, access: "r" }]'
+	[ "${lines[0]}" = 1 ]
+	has "Operation not permitted"
+}
+
+@test "a device rule can allow reading and refuse writing" {
+	run in_container 'cat </dev/null && echo read; echo x >/dev/null && echo written' '
+		.linux.resources.devices = [{ allow: false, access: "rwm" },
+			{ allow: true, type: "c", major: 1, minor: 3, access: "r" }]'
+	has read
+	lacks written
+}
+
+@test "cgroupsPath is where the container lives, and it is gone with it" {
+	bundle '.linux.cgroupsPath = "/test/deep/\($id)"' --arg id "$ID"
+	payload 'sleep 1000' ".linux.cgroupsPath = \"/test/deep/$ID\""
+	keeps
+	nacelle run -d -b "$BUNDLE" "$ID"
+	[ "$(cgroup_dir)" = "$CGROUP/test/deep/$ID" ]
+	nacelle delete --force "$ID"
+	[ ! -e "$CGROUP/test/deep/$ID" ]
+	rmdir "$CGROUP/test/deep" "$CGROUP/test"
+}
+
+@test "a cgroup that has processes of others in it is refused and left alone" {
+	mkdir "$CGROUP/others-$ID"
+	sleep 1000 3>&- &
+	echo $! >"$CGROUP/others-$ID/cgroup.procs"
+	bundle ".linux.cgroupsPath = \"/others-$ID\""
+	run -125 nacelle run -b "$BUNDLE" "$ID"
+	one_line
+	kill -0 $!
+	kill $!
+	until_true 20 rmdir "$CGROUP/others-$ID"
+}
+
+@test "cgroup v1's own limits are refused by name" {
+	for filter in '.linux.resources.memory.kernelTCP = 1000000' '.linux.resources.cpu.realtimeRuntime = 1000' \
+		'.linux.resources.network = { classID: 1 }' '.linux.resources.memory.swappiness = 10'; do
+		bundle "$filter"
+		run -125 nacelle run -b "$BUNDLE" "$ID"
+		has linux.resources
+		one_line
+	done
+}
+
+@test "a limit that is no limit of this machine's: cpus that are not there" {
+	bundle '.linux.resources.cpu.cpus = "999"'
+	run -125 nacelle run -b "$BUNDLE" "$ID"
+	has cpuset.cpus
+	one_line
+	nothing_left
+}
+
+@test "the short form's memory, cpus and pids" {
+	spec_file '{ "args": ["sleep", "1000"], "memory": "64M", "cpus": 0.5, "pids": 10 }'
+	keeps
+	nacelle run -d --name "$ID" "$SPEC"
+	[ "$(file memory.max)" = 67108864 ]
+	[ "$(file cpu.max)" = "50000 100000" ]
+	[ "$(file pids.max)" = 10 ]
+}
+
+@test "flags win over the spec" {
+	spec_file '{ "args": ["sleep", "1000"], "memory": "64M" }'
+	keeps
+	nacelle run -d --name "$ID" -m 32M --cpus 1.5 --pids-limit 7 "$SPEC"
+	[ "$(file memory.max)" = 33554432 ]
+	[ "$(file cpu.max)" = "150000 100000" ]
+	[ "$(file pids.max)" = 7 ]
+}
+
+@test "from inside the cgroup cannot be written" {
+	run -1 in_container 'echo max >/sys/fs/cgroup/memory.max' '.linux.resources.memory.limit = 67108864'
+	has "Read-only file system"
+}

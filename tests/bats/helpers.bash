@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash disable=SC2154 # output and lines are set by bats' run
+#
+# What every bats file loads: a bundle and a state folder of the test's own, and a check at the end
+# that nothing is left: no state, no mount, no cgroup, no process of ours.
+#
+# Tags (# bats test_tags=...): `lab` needs real controllers, and runs in the lab alone; `smoke` runs
+# natively and in the lab; `kernel` runs in the lab on the newer kernel too. In the lab no test may skip.
+
+here=${BATS_TEST_DIRNAME:?}
+NACELLE=${NACELLE:-$(cd "$here/../.." && pwd)/build/bin/nacelle}
+CGROUP=/sys/fs/cgroup
+[ "$(stat -fc %T $CGROUP)" = cgroup2fs ] || CGROUP=/sys/fs/cgroup/unified
+
+if [ "${NACELLE_NO_SKIP:-0}" = 1 ]; then
+	skip()
+	{
+		echo "skip is not allowed here: $*" >&2
+		return 1
+	}
+fi
+
+# One root file system a file; a test that writes to it makes its own with rootfs_own.
+setup_file()
+{
+	bats_require_minimum_version 1.8.0
+	"$here/../rootfs" "$BATS_FILE_TMPDIR/rootfs"
+}
+
+setup()
+{
+	cd "$BATS_TEST_TMPDIR" || return
+	STATE=$BATS_TEST_TMPDIR/state
+	DATA=$BATS_TEST_TMPDIR/data
+	BUNDLE=$BATS_TEST_TMPDIR/bundle
+	ROOTFS=$BATS_FILE_TMPDIR/rootfs
+	# names are the test's own too: cgroups are found by them
+	ID=t$BATS_SUITE_TEST_NUMBER-$$
+	mkdir "$BUNDLE"
+	bundle .
+	mounts_before=$(mounts)
+	cgroups_before=$(cgroups)
+}
+
+# A test that leaves a container to be deleted here says so with keeps (create and detach do).
+# After all others nothing may be left as it is.
+teardown()
+{
+	local id status=0
+	if [ -n "${keeps:-}" ] || [ "${BATS_TEST_COMPLETED:-0}" != 1 ]; then
+		for id in "$STATE"/*/; do
+			[ ! -d "$id" ] || nacelle delete --force "$(basename "$id")" || status=1
+		done
+	fi
+	if [ "${BATS_TEST_COMPLETED:-0}" = 1 ]; then
+		[ $status = 0 ] && nothing_left || status=1
+	fi
+	# what a failure left mounted must not be there when the folders are removed
+	unmount_below "$BATS_TEST_TMPDIR"
+	find $CGROUP -mindepth 1 -depth -type d -name "*$ID*" -exec rmdir {} + 2>/dev/null
+	return $status
+}
+teardown_file()
+{
+	unmount_below "$BATS_FILE_TMPDIR"
+}
+unmount_below()
+{
+	local target
+	for target in $(awk '{ print $5 }' /proc/self/mountinfo | grep -F "$1/" | tac); do
+		umount -l "$target"
+	done
+}
+keeps()
+{
+	keeps=1
+}
+
+# nacelle ARG... - the program, with the test's state folder, bounded in time
+nacelle()
+{
+	timeout -k 5 "${LIMIT:-50}" "$NACELLE" --root "$STATE" --data "$DATA" "$@"
+}
+
+# bundle FILTER [JQ-OPTION...] - write the bundle's config.json: the stored one, changed by a jq filter
+bundle()
+{
+	local filter=$1
+	shift
+	jq --arg rootfs "$ROOTFS" "$@" ".root.path = \$rootfs | $filter" "$here/config.json" \
+		>"$BUNDLE/config.json.new" && mv "$BUNDLE/config.json.new" "$BUNDLE/config.json"
+}
+
+# payload SCRIPT [FILTER] - a bundle whose process is a shell script
+payload()
+{
+	bundle ".process.args = [\"sh\", \"-c\", \$script] | ${2:-.}" --arg script "$1"
+}
+
+# in_container SCRIPT [FILTER] - run a shell script in a container and show what it said
+in_container()
+{
+	payload "$@" && nacelle run -b "$BUNDLE" "$ID"
+}
+
+# create [ARG...], detach SCRIPT [FILTER] - a container that the end of the test deletes
+create()
+{
+	keeps
+	nacelle create -b "$BUNDLE" "$@" "$ID"
+}
+detach()
+{
+	keeps
+	payload "$@" && nacelle run -d -b "$BUNDLE" "$ID"
+}
+
+# spec_file JSON - a spec in the short form; its path is $SPEC
+spec_file()
+{
+	SPEC=$BATS_TEST_TMPDIR/spec.json
+	jq --arg rootfs "$ROOTFS" '{ layers: [$rootfs] } + .' <<<"$1" >"$SPEC"
+}
+
+# rootfs_own - a copy of the root file system that the test may change
+rootfs_own()
+{
+	cp -a "$ROOTFS" "$BATS_TEST_TMPDIR/rootfs"
+	ROOTFS=$BATS_TEST_TMPDIR/rootfs
+	bundle .
+}
+
+# not COMMAND... - it fails (a bare ! is no check in bats)
+not()
+{
+	! "$@" 2>/dev/null
+}
+no_mount()
+{
+	not grep -F "$1" /proc/self/mountinfo
+}
+
+# has TEXT - $output holds it; lacks TEXT - it does not
+has()
+{
+	[[ $output == *"$1"* ]] || {
+		printf 'no "%s" in:\n%s\n' "$1" "$output" >&2
+		return 1
+	}
+}
+lacks()
+{
+	[[ $output != *"$1"* ]] || {
+		printf '"%s" in:\n%s\n' "$1" "$output" >&2
+		return 1
+	}
+}
+
+# is TEXT - $output is exactly this
+is()
+{
+	[ "$output" = "$1" ] || {
+		printf 'not "%s" but:\n%s\n' "$1" "$output" >&2
+		return 1
+	}
+}
+
+# one_line - a message is one line, and does not say what docker takes for "there is no such program"
+one_line()
+{
+	[ "${#lines[@]}" = 1 ] || {
+		printf 'not one line:\n%s\n' "$output" >&2
+		return 1
+	}
+	lacks "o such file or directory"
+}
+
+# state KEY - one value of the container's state
+state()
+{
+	nacelle state "$ID" | jq -r "$1"
+}
+
+# init_pid - pid of the container's process as seen from outside
+init_pid()
+{
+	state .pid
+}
+
+# until_true SECONDS COMMAND... - poll; the lab is slow, so give time
+until_true()
+{
+	local end=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $end ] || {
+			echo "still not true: $*" >&2
+			return 1
+		}
+		sleep 0.05
+	done
+}
+
+status_is()
+{
+	[ "$(state .status)" = "$1" ]
+}
+
+# cgroup_dir - the folder of the container's cgroup, as its init sees itself from outside
+cgroup_dir()
+{
+	local line
+	line=$(grep '^0::' "/proc/$(init_pid)/cgroup") && echo "$CGROUP${line#0::}"
+}
+
+mounts()
+{
+	awk '{ print $5, $(NF - 2) }' /proc/self/mountinfo | sort
+}
+
+cgroups()
+{
+	find $CGROUP -mindepth 1 -type d -name "*$ID*" 2>/dev/null | sort
+}
+
+# A zombie whose parent has still to reap it holds nothing.
+processes()
+{
+	local pid
+	for pid in $(pgrep -f -- "$STATE"); do
+		[ "$pid" = $$ ] || [ "$pid" = "$BASHPID" ] || ps -o pid=,stat=,args= -p "$pid" | grep -v ' Z'
+	done
+	return 0
+}
+
+# nothing_left - what was before is what is now. Namespaces die a little after their last process.
+nothing_left()
+{
+	local n
+	for ((n = 0; n < 100; n++)); do
+		left=$(
+			find "$STATE" -mindepth 1 2>/dev/null | sed 's/^/state: /'
+			find "$DATA" -name "*$ID*" 2>/dev/null | sed 's/^/data: /'
+			diff <(echo "$mounts_before") <(mounts) | sed -n 's/^> /mount: /p'
+			diff <(echo "$cgroups_before") <(cgroups) | sed -n 's/^> /cgroup: /p'
+			processes | sed 's/^/process: /'
+		)
+		[ -n "$left" ] || return 0
+		sleep 0.05
+	done
+	printf 'left behind:\n%s\n' "$left" >&2
+	return 1
+}

@@ -1,0 +1,34 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A host whose controllers are bound to cgroup v1, or that has none to give.
+load helpers
+
+needs_bare_host()
+{
+	! grep -qw memory "$CGROUP/cgroup.controllers" || skip "the memory controller is in cgroup v2 here"
+}
+
+@test "without limits a container needs no controller" {
+	needs_bare_host
+	run -0 in_container 'echo fine'
+	is fine
+}
+
+@test "a limit whose controller cannot be had is refused, with its name and the reason" {
+	needs_bare_host
+	bundle '.linux.resources.memory.limit = 33554432'
+	run -125 nacelle run -b "$BUNDLE" "$ID"
+	has memory
+	has controller
+	one_line
+	nothing_left
+}
+
+@test "a limit by unified is refused too" {
+	needs_bare_host
+	bundle '.linux.resources.unified = { "pids.max": "5" }'
+	run -125 nacelle run -b "$BUNDLE" "$ID"
+	has pids
+	one_line
+	nothing_left
+}

@@ -1,0 +1,114 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Namespaces, new and joined, seen from inside and from outside.
+load helpers
+
+# bats test_tags=smoke,kernel
+@test "every namespace asked for is new, from inside and from outside" {
+	detach 'sleep 1000' '.linux.namespaces += [{ type: "time" }]'
+	for ns in pid mnt net ipc uts cgroup time; do
+		outside=$(readlink "/proc/$(init_pid)/ns/$ns")
+		[ -n "$outside" ]
+		[ "$outside" != "$(readlink "/proc/self/ns/$ns")" ]
+		[ "$outside" = "$(nacelle exec "$ID" readlink "/proc/self/ns/$ns")" ]
+	done
+}
+
+@test "a namespace not asked for is the caller's" {
+	in_container 'for n in net ipc uts; do readlink /proc/self/ns/$n; done' \
+		'.linux.namespaces |= map(select(.type | IN("mount", "pid"))) | del(.hostname)' >seen
+	for ns in net ipc uts; do
+		grep -F "$(readlink "/proc/self/ns/$ns")" seen
+	done
+}
+
+@test "a spec without a mount namespace is refused" {
+	bundle '.linux.namespaces |= map(select(.type != "mount"))'
+	run -125 nacelle run -b "$BUNDLE" "$ID"
+	has mount
+	one_line
+	nothing_left
+}
+
+@test "a hostname without a uts namespace is refused: it would be the host's" {
+	before=$(hostname)
+	bundle '.linux.namespaces |= map(select(.type != "uts"))'
+	run -125 nacelle run -b "$BUNDLE" "$ID"
+	one_line
+	[ "$(hostname)" = "$before" ]
+}
+
+@test "the process is pid 1 and sees no process but its own" {
+	run -0 in_container 'echo $$; ls -d /proc/[0-9]* | wc -l'
+	[ "${lines[0]}" = 1 ]
+	[ "${lines[1]}" -le 3 ]
+}
+
+@test "the network has lo alone, up, with its address" {
+	run -0 in_container 'ls /sys/class/net; ip addr show lo; (echo heard | nc -l -p 99) & sleep 0.3; nc 127.0.0.1 99'
+	[ "${lines[0]}" = lo ]
+	has "UP"
+	has 127.0.0.1/8
+	has "heard"
+}
+
+@test "host name and domain name are the spec's, the host's stay" {
+	before=$(hostname)
+	run -0 in_container 'hostname; cat /proc/sys/kernel/domainname' '.domainname = "example.test"'
+	[ "${lines[0]}" = pod ]
+	[ "${lines[1]}" = example.test ]
+	[ "$(hostname)" = "$before" ]
+}
+
+@test "namespaces are joined by path" {
+	detach 'sleep 1000'
+	pid=$(init_pid)
+	ID=$ID-b
+	in_container 'for n in net ipc uts pid; do readlink /proc/self/ns/$n; done' "
+		.linux.namespaces |= map(if .type | IN(\"network\", \"ipc\", \"uts\", \"pid\")
+		then .path = \"/proc/$pid/ns/\" + ({ network: \"net\" }[.type] // .type) else . end) | del(.hostname)" >seen
+	for ns in net ipc uts pid; do
+		grep -F "$(readlink "/proc/$pid/ns/$ns")" seen
+	done
+}
+
+@test "a namespace of the wrong type is refused" {
+	bundle '.linux.namespaces |= map(if .type == "network" then .path = "/proc/self/ns/ipc" else . end)'
+	run -125 nacelle run -b "$BUNDLE" "$ID"
+	has network
+	one_line
+	nothing_left
+}
+
+@test "a namespace's path that is no namespace is refused" {
+	for path in /etc/passwd /no/such/file /dev/null; do
+		bundle '.linux.namespaces |= map(if .type == "network" then .path = $path else . end)' --arg path "$path"
+		run -125 nacelle run -b "$BUNDLE" "$ID"
+		has "$path"
+		one_line
+	done
+}
+
+# bats test_tags=smoke,kernel
+@test "a time namespace shifts the clocks" {
+	run -0 in_container 'cat /proc/uptime; cat /proc/self/timens_offsets' \
+		'.linux.namespaces += [{ type: "time" }] | .linux.timeOffsets = { boottime: { secs: 1000000 }, monotonic: { secs: 5 } }'
+	[ "${output%%.*}" -ge 1000000 ]
+	[ "$(cut -d. -f1 /proc/uptime)" -lt 1000000 ]
+}
+
+@test "the cgroup namespace is rooted at the container's cgroup" {
+	run -0 in_container 'cat /proc/self/cgroup | grep ^0:'
+	is "0::/"
+}
+
+@test "a joined mount, ipc or net namespace survives the container" {
+	unshare -n sleep 1000 3>&- &
+	holder=$!
+	until_true 10 bash -c "[ \$(readlink /proc/$holder/ns/net) != $(readlink /proc/self/ns/net) ]"
+	run -0 in_container 'readlink /proc/self/ns/net' \
+		".linux.namespaces |= map(if .type == \"network\" then .path = \"/proc/$holder/ns/net\" else . end)"
+	is "$(readlink "/proc/$holder/ns/net")"
+	kill -0 "$holder"
+	kill "$holder"
+}

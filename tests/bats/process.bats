@@ -1,0 +1,129 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What the process is when it starts: user, capabilities, limits.
+load helpers
+
+# bats test_tags=smoke
+@test "user, group, additional groups and umask" {
+	run -0 in_container 'id -u; id -g; id -G; umask; grep ^Groups: /proc/self/status' \
+		'.process.user = { uid: 1000, gid: 2000, additionalGids: [3000, 4000], umask: 63 }'
+	[ "${lines[0]}" = 1000 ]
+	[ "${lines[1]}" = 2000 ]
+	[[ ${lines[2]} == *3000*4000* ]]
+	[ "${lines[3]}" = 0077 ]
+	run -0 in_container 'grep ^Groups: /proc/self/status' '.process.user = { uid: 1000, gid: 2000 }'
+	[ -z "$(tr -d 'Groups: \t' <<<"$output")" ]
+}
+
+@test "the five capability sets are what is asked, bit by bit" {
+	run -0 in_container 'grep ^Cap /proc/self/status' '.process.capabilities = {
+		bounding: ["CAP_CHOWN", "CAP_KILL", "CAP_NET_RAW"], permitted: ["CAP_CHOWN", "CAP_KILL"],
+		effective: ["CAP_CHOWN"], inheritable: ["CAP_KILL"], ambient: [] } | .process.user.uid = 1000'
+	# an exec as another user drops what is not ambient
+	is 'CapInh:	0000000000000020
+CapPrm:	0000000000000000
+CapEff:	0000000000000000
+CapBnd:	0000000000002021
+CapAmb:	0000000000000000'
+	run -0 in_container 'grep ^Cap /proc/self/status' '.process.user.uid = 1000 | .process.capabilities =
+		([{ key: ("bounding", "permitted", "effective", "inheritable", "ambient"), value: ["CAP_CHOWN", "CAP_KILL"] }] | from_entries)'
+	is 'CapInh:	0000000000000021
+CapPrm:	0000000000000021
+CapEff:	0000000000000021
+CapBnd:	0000000000000021
+CapAmb:	0000000000000021'
+}
+
+@test "an empty bounding set: root can do nothing" {
+	run -0 in_container 'grep -E "^Cap(Eff|Bnd|Prm)" /proc/self/status | cut -f2 | sort -u; chown 1 /tmp 2>&1 || true' \
+		'.process.capabilities = {}'
+	[ "${lines[0]}" = 0000000000000000 ]
+	has "not permitted"
+}
+
+@test "an unknown capability is refused by name" {
+	bundle '.process.capabilities.bounding += ["CAP_NO_SUCH"]'
+	run -125 nacelle run -b "$BUNDLE" "$ID"
+	has CAP_NO_SUCH
+	one_line
+}
+
+@test "no_new_privs is set when asked, and only then" {
+	run -0 in_container 'grep ^NoNewPrivs: /proc/self/status | cut -f2'
+	is 1
+	run -0 in_container 'grep ^NoNewPrivs: /proc/self/status | cut -f2' '.process.noNewPrivileges = false'
+	is 0
+}
+
+@test "rlimits, soft and hard" {
+	run -0 in_container 'ulimit -Sn; ulimit -Hn; ulimit -Sc; ulimit -Hc' '.process.rlimits = [
+		{ type: "RLIMIT_NOFILE", soft: 100, hard: 200 }, { type: "RLIMIT_CORE", soft: 0, hard: 0 }]'
+	is $'100\n200\n0\n0'
+}
+
+@test "a soft limit above the hard one, an unknown and a doubled one are refused" {
+	bundle '.process.rlimits = [{ type: "RLIMIT_NOFILE", soft: 200, hard: 100 }]'
+	run -125 nacelle run -b "$BUNDLE" "$ID"
+	has RLIMIT_NOFILE
+	one_line
+	bundle '.process.rlimits = [{ type: "RLIMIT_NOSUCH", soft: 1, hard: 1 }]'
+	run -125 nacelle run -b "$BUNDLE" "$ID"
+	has RLIMIT_NOSUCH
+	one_line
+	bundle '.process.rlimits = [range(2) | { type: "RLIMIT_NOFILE", soft: 1, hard: 1 }]'
+	run -125 nacelle run -b "$BUNDLE" "$ID"
+	has RLIMIT_NOFILE
+	one_line
+}
+
+@test "the working directory, and one that is not there" {
+	run -0 in_container 'pwd' '.process.cwd = "/etc"'
+	is /etc
+	bundle '.process.cwd = "/no/such/dir"'
+	run -125 nacelle run -b "$BUNDLE" "$ID"
+	has /no/such/dir
+	one_line
+}
+
+@test "a working directory that leads to a descriptor of the host is refused" {
+	for n in 3 4 5 6 7 8 9; do
+		bundle '.process.cwd = "/proc/self/fd/\($n)" | .process.args = ["cat", "../../../../../etc/hostname"]' --arg n "$n"
+		run -125 nacelle run -b "$BUNDLE" "$ID"
+		lacks "$(cat /etc/hostname)"
+	done
+}
+
+@test "oom_score_adj is set, where it is raised" {
+	run -0 in_container 'cat /proc/self/oom_score_adj' '.process.oomScoreAdj = 500'
+	is 500
+}
+
+@test "environment: only the spec's, in order" {
+	run -0 in_container 'env' '.process.env = ["PATH=/bin", "B=2", "A=1"] | .process.args = ["env"]'
+	is $'PATH=/bin\nB=2\nA=1'
+}
+
+@test "the session keyring is a new one" {
+	# without masks: a key of the caller's session must not be visible
+	keyctl=$(command -v keyctl) || skip "no keyctl: install keyutils"
+	payload 'cat /proc/keys' '.linux.maskedPaths = []'
+	run -0 "$keyctl" session - bash -c '"$0" add user nacelle-secret x @s >/dev/null && exec "$@"' "$keyctl" \
+		"$NACELLE" --root "$STATE" --data "$DATA" run -b "$BUNDLE" "$ID"
+	lacks nacelle-secret
+}
+
+@test "an orphan is reaped by the container's pid 1" {
+	run -0 in_container '(sleep 0.1 &) ; sleep 0.4; ps -o stat,comm | grep -c "^Z" || true'
+	is 0
+}
+
+@test "the runtime's program cannot be written through /proc/self/exe" {
+	rootfs_own
+	sum=$(sha256sum "$NACELLE")
+	printf '#!/proc/self/exe\n' >"$ROOTFS/trap"
+	chmod +x "$ROOTFS/trap"
+	detach 'while :; do for p in /proc/[0-9]*; do (echo x >>$p/exe) 2>/dev/null && echo WROTE $p; done; sleep 0.01; done'
+	for _ in 1 2 3 4 5; do run nacelle exec "$ID" /trap; done
+	run nacelle exec "$ID" true
+	[ "$(sha256sum "$NACELLE")" = "$sum" ]
+}
