@@ -28,6 +28,7 @@
 #include "runtime/mounts.h"
 #include "runtime/namespaces.h"
 #include "runtime/net/loopback.h"
+#include "runtime/passwd.h"
 #include "runtime/paths.h"
 #include "runtime/program.h"
 #include "runtime/rootfs.h"
@@ -118,9 +119,9 @@ ROOTFS_STEP(rootfs_readonly)
 
 static int console_make(struct child *c)
 {
-	if (!c->process->terminal)
+	if (!c->process.terminal)
 		return 0;
-	return console_create(c->rootfs ? rootfs_fd(c->rootfs) : -1, c->process, c->console_sock);
+	return console_create(c->rootfs ? rootfs_fd(c->rootfs) : -1, &c->process, c->console_sock);
 }
 
 /* The parent runs prestart and createRuntime hooks now, and records our pid. */
@@ -169,18 +170,42 @@ static int hostname_set(struct child *c)
 
 static int cwd_enter(struct child *c)
 {
-	return rootfs_cwd(c->rootfs, c->process->cwd);
+	return rootfs_cwd(c->rootfs, c->process.cwd);
+}
+
+/* Names are the container's own business: they are looked up in its files, with its root as ours. */
+static int user_find(struct child *c)
+{
+	cleanup_fd int root = -1;
+	cleanup_free char *home = NULL;
+	int r = 0;
+
+	if (!c->user && str_env_find(&c->process.env, "HOME"))
+		return 0;
+	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return fail(errno, "open the container's root");
+	if (c->user)
+		r = passwd_user_find(root, c->user, &c->process.user);
+	/* The terminal was made before we knew whose it is. */
+	if (r == 0 && c->user && c->process.terminal && fchown(0, c->process.user.uid, (gid_t)-1) < 0)
+		r = fail(errno, "give the terminal to user %u", c->process.user.uid);
+	if (r < 0 || str_env_find(&c->process.env, "HOME"))
+		return r;
+	/* The other runtimes set it too, and engines count on that. */
+	r = passwd_home_find(root, c->process.user.uid, &home);
+	return r < 0 ? r : str_env_set(&c->process.env, "HOME", home);
 }
 
 static int find_program(struct child *c)
 {
-	return program_find(c->process, &c->program);
+	return program_find(&c->process, &c->program);
 }
 
 static int stdio_attach(struct child *c)
 {
 	for (int i = 0; i < 3; i++)
-		if (c->stdio[i] >= 0 && !c->process->terminal && dup2(c->stdio[i], i) < 0)
+		if (c->stdio[i] >= 0 && !c->process.terminal && dup2(c->stdio[i], i) < 0)
 			return fail(errno, "attach standard stream %d", i);
 	return 0;
 }
@@ -220,7 +245,7 @@ static int launcher_prepare(struct child *c)
 
 static int judge_program(struct child *c)
 {
-	return program_judge(c->program, c->process);
+	return program_judge(c->program, &c->process);
 }
 
 static int hooks_start_container(struct child *c)
@@ -228,11 +253,11 @@ static int hooks_start_container(struct child *c)
 	return hooks_here(c, HOOK_START_CONTAINER, "created");
 }
 
-static int step_limits_set(struct child *c)       { return limits_set(c->process); }
-static int step_caps_bound(struct child *c)       { return caps_bound(c->process); }
-static int step_user_become(struct child *c)      { return user_become(c->process); }
-static int step_no_new_privs_set(struct child *c) { return no_new_privs_set(c->process); }
-static int step_caps_drop(struct child *c)        { return caps_drop(c->process); }
+static int step_limits_set(struct child *c)       { return limits_set(&c->process); }
+static int step_caps_bound(struct child *c)       { return caps_bound(&c->process); }
+static int step_user_become(struct child *c)      { return user_become(&c->process); }
+static int step_no_new_privs_set(struct child *c) { return no_new_privs_set(&c->process); }
+static int step_caps_drop(struct child *c)        { return caps_drop(&c->process); }
 
 /* With notify, the listener's fd goes to the parent, which hands it on; so the parent must still be there. */
 static int filter_load(struct child *c)
@@ -255,20 +280,20 @@ static int filter_enter_notify(struct child *c)
 
 	if (!c->filter || !c->filter->notify)
 		return 0;
-	r = no_new_privs_set(c->process);
+	r = no_new_privs_set(&c->process);
 	return r < 0 ? r : filter_load(c);
 }
 
 static int filter_enter_early(struct child *c)
 {
-	if (!c->filter || c->filter->notify || c->process->no_new_privileges)
+	if (!c->filter || c->filter->notify || c->process.no_new_privileges)
 		return 0;
 	return filter_load(c);
 }
 
 static int filter_enter_late(struct child *c)
 {
-	if (!c->filter || c->filter->notify || !c->process->no_new_privileges)
+	if (!c->filter || c->filter->notify || !c->process.no_new_privileges)
 		return 0;
 	return filter_load(c);
 }
@@ -300,6 +325,7 @@ static const struct step container_steps[] = {
 	{ "make the root read-only",    step_rootfs_readonly   },
 	{ "set the host name",          hostname_set           },
 	{ "enter the working directory", cwd_enter             },
+	{ "find the user",              user_find              },
 	{ "find the program",           find_program           }, /* so that 'create' fails, not 'start' */
 	{ "attach stdio",               stdio_attach           },
 	{ "load seccomp, notifying",    filter_enter_notify    },
@@ -329,6 +355,7 @@ static const struct step join_steps[] = {
 	{ "wait for the parent",        tell_parent            }, /* it lifts limits, and writes the pid file */
 	{ "live alone",                 live_alone             },
 	{ "enter the working directory", cwd_enter             },
+	{ "find the user",              user_find              },
 	{ "find the program",           find_program           },
 	{ "attach stdio",               stdio_attach           },
 	{ "load seccomp, notifying",    filter_enter_notify    },
@@ -373,7 +400,7 @@ static _Noreturn void steps_run(struct child *c, const struct step *steps)
 		}
 	}
 	if (r == 0)
-		r = program_exec(c->launcher, c->program, c->process);
+		r = program_exec(c->launcher, c->program, &c->process);
 	sync_send_failure(c->sync, r);
 	_exit(fail_status());
 }

@@ -18,7 +18,8 @@ struct state;
 struct child {
 	const char *id;
 	const struct spec *spec;		/* of the container */
-	const struct spec_process *process;	/* spec's own, or exec's */
+	struct spec_process process;		/* spec's own, or exec's: a shallow copy, changed in the child */
+	const char *user;			/* "user[:group]" still to be looked up in the root; NULL: none */
 	struct rootfs *rootfs;			/* NULL in exec: it joins what is there */
 	const struct seccomp_filter *filter;	/* NULL: none */
 	const struct state *state;		/* for hooks that run in the child */

@@ -125,6 +125,7 @@ int container_no_such(const char *id);
 /* What `exec` adds to the container's own process. */
 struct exec_options {
 	const char *pid_file, *console_socket;
+	const char *user;	/* "user[:group]" in place of the process's, looked up inside; NULL: as it says */
 	unsigned int preserve_fds;
 	bool keep_terminal;
 	int stdio[3];

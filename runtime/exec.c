@@ -161,7 +161,8 @@ static int join_clone(struct join *j, const char *id)
 	j->sync = ends[0];
 	c->id = id;
 	c->spec = j->spec;
-	c->process = &j->process;
+	c->process = j->process;
+	c->user = j->options->user;
 	c->filter = j->filter_set ? &j->filter : NULL;
 	c->state = &j->state;
 	c->sync = ends[1];

@@ -29,6 +29,7 @@
 #include "runtime/creds.h"
 #include "runtime/hooks.h"
 #include "runtime/idmap.h"
+#include "runtime/spec-short.h"
 #include "runtime/spec.h"
 #include "runtime/sysctl.h"
 #include "seccomp/notify.h"
@@ -270,7 +271,8 @@ static int child_clone(struct parent *p)
 	p->child_sync = ends[1];
 	c->id = p->options->id;
 	c->spec = p->spec;
-	c->process = &p->spec->process;
+	c->process = p->spec->process;
+	c->user = spec_annotation(p->spec, SHORT_ANNOTATION "user");
 	/* A mount namespace that is joined has its root; there is nothing to mount. */
 	c->rootfs = p->plan.joins[NS_MOUNT] >= 0 ? NULL : &p->rootfs;
 	c->filter = p->filter_set ? &p->filter : NULL;

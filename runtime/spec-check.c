@@ -176,16 +176,6 @@ static int check_user(const struct spec *spec)
 	return 0;
 }
 
-/* A name is looked up in the root's own passwd; as long as nobody does, it is no user to run as. */
-static int check_user_name(const struct spec *spec)
-{
-	if (!spec_annotation(spec, SHORT_ANNOTATION "user"))
-		return 0;
-	return fail_plain(
-		EINVAL,
-		"user: names are not supported yet: give \"UID\" or \"UID:GID\" in numbers");
-}
-
 /* Whether the container has this namespace apart from ours: a path may well lead to our own. */
 static bool namespace_is_apart(const struct spec *spec, enum spec_ns ns)
 {
@@ -307,7 +297,7 @@ int spec_check(const struct spec *spec)
 {
 	static int (*const checks[])(const struct spec *spec) = {
 		check_version,      check_root,      check_namespaces, check_id_maps,
-		check_user,         check_user_name, check_host_names, check_sysctls,
+		check_user,         check_host_names, check_sysctls,
 		check_hidden_paths, check_limits,
 	};
 

@@ -231,8 +231,9 @@ int short_user(struct short_form *s, const struct json_at *at, json_t *v)
 	r = id_read(at, name, &uid);
 	if (r < 0)
 		return r;
-	named = r == 0;
-	if (named && !colon)
+	/* A number alone may have a line in the root's passwd, which knows its group; 0 is 0 everywhere. */
+	named = r == 0 || (!colon && uid != 0);
+	if (r == 0 && !colon)
 		gid = ID_NOBODY;
 	if (colon) {
 		r = id_read(at, colon, &gid);
