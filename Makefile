@@ -70,7 +70,7 @@ $(B)/flags $(B)/commit: FORCE
 # the launcher: tiny, without libc, built into launch.c as the bytes of a header
 LAUNCHER := -std=gnu17 -Os -Wall -Wextra -Werror -ffreestanding -fno-stack-protector -fno-pie -fcf-protection=none \
 	 -fno-asynchronous-unwind-tables -static -no-pie -nostdlib -s \
-	 -Wl,--build-id=none,-z,norelro,-z,noseparate-code,-z,noexecstack,-n
+	 -Wl,--build-id=none,-z,norelro,-z,noseparate-code,-z,noexecstack
 $(B)/gen/launcher: runtime/launcher/launcher.c
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
@@ -93,7 +93,7 @@ $(B)/bin/nacelle: $(call objs,$(CMD)) $(B)/lib/nacelle.a
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -pie $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(B)/bin/nacelle-keeper: $(B)/obj/cmd/nacelle-keeper.o $(B)/lib/base.a
+$(B)/bin/nacelle-keeper: $(call objs,$(KEEPER) $(wildcard runtime/service/keeper*.c)) $(B)/lib/base.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $^

@@ -178,3 +178,15 @@ int cgroup_make(struct cgroup *cg, const struct cgroup_limits *limits)
 	cg->made = made.leaf;
 	return 0;
 }
+
+int cgroup_controllers_add(const struct cgroup *cg, const struct cgroup_limits *limits)
+{
+	cleanup_fd int mount = -1;
+	int r = cgroup_host_open(&mount);
+
+	if (r < 0)
+		return r;
+	if (r == CGROUP_HOST_V1)
+		return fail_plain(ENODEV, "cgroup '%s': no cgroup v2 is mounted", cg->path);
+	return cgroup_controllers_enable(mount, cg->path, cg->fd, limits, 0);
+}

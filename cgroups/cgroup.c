@@ -21,32 +21,42 @@
 #include "runtime/base/fd.h"
 #include "runtime/base/str.h"
 
-static bool is_cgroup2(int fd)
+/* Return: 1 or 0, or a recorded failure. */
+static int is_cgroup2(int fd)
 {
 	struct statfs about;
 
-	return fstatfs(fd, &about) == 0 && about.f_type == CGROUP2_SUPER_MAGIC;
+	if (fstatfs(fd, &about) < 0)
+		return fail(errno, "look at '/sys/fs/cgroup'");
+	return about.f_type == CGROUP2_SUPER_MAGIC;
 }
 
 int cgroup_host_open(int *ret_fd)
 {
 	cleanup_fd int base = open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	cleanup_fd int unified = -1;
+	int r = 0;
 
+	/* That it cannot be looked at must not pass for its not being there: what is in it would be forgotten. */
 	if (base < 0 && errno != ENOENT)
 		return fail(errno, "open '/sys/fs/cgroup'");
-	if (base >= 0 && is_cgroup2(base)) {
+	if (base >= 0)
+		r = is_cgroup2(base);
+	if (r > 0) {
 		*ret_fd = steal_fd(&base);
 		return CGROUP_HOST_UNIFIED;
 	}
-	if (base >= 0)
+	if (r == 0 && base >= 0) {
 		unified = openat(base, "unified", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (unified >= 0 && is_cgroup2(unified)) {
-		*ret_fd = steal_fd(&unified);
-		return CGROUP_HOST_HYBRID;
+		if (unified < 0 && errno != ENOENT)
+			return fail(errno, "open '/sys/fs/cgroup/unified'");
 	}
-	*ret_fd = -1;
-	return CGROUP_HOST_V1;
+	if (unified >= 0)
+		r = is_cgroup2(unified);
+	if (r < 0)
+		return r;
+	*ret_fd = r > 0 ? steal_fd(&unified) : -1;
+	return r > 0 ? CGROUP_HOST_HYBRID : CGROUP_HOST_V1;
 }
 
 /*
@@ -131,7 +141,7 @@ int cgroup_path_resolve(const char *asked, const char *id, char **ret_path)
 	} else if (is_systemd_form(asked)) {
 		return fail_plain(EOPNOTSUPP,
 				  "linux.cgroupsPath: '%s' has the form 'slice:prefix:name' of "
-				  "--systemd-cgroup, which is not supported yet; give a path",
+				  "--systemd-cgroup; use that, or give a path",
 				  asked);
 	} else if (asked[0] == '/') {
 		r = str_copy(&path, asked);

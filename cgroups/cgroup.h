@@ -71,6 +71,14 @@ int cgroup_make(struct cgroup *cg, const struct cgroup_limits *limits);
 enum { CGROUP_NOT_FOUND = 1 };
 int cgroup_open(struct cgroup *cg);
 
+/*
+ * cgroup_controllers_add() - enable what limits need that come later, for an update
+ * @cg: open
+ *
+ * Return: 0 or a recorded failure as of cgroup_make().
+ */
+int cgroup_controllers_add(const struct cgroup *cg, const struct cgroup_limits *limits);
+
 /* cgroup_attach() - move a process in (a joined cgroup, or a host without CLONE_INTO_CGROUP's permission). */
 int cgroup_attach(const struct cgroup *cg, pid_t pid);
 

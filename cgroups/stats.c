@@ -60,8 +60,7 @@ static const struct source sources[] = {
 	{ "pids.max", NULL, STAT(pids_max) },
 };
 
-/* Return: 0 with @ret_text NULL when there is nothing to read, or a recorded failure. */
-static int stats_file_read(int dir, const char *file, char **ret_text)
+int cgroup_stats_file(int dir, const char *file, char **ret_text)
 {
 	cleanup_fd int fd =
 		openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
@@ -138,7 +137,7 @@ int cgroup_stats_read(int dir, struct cgroup_stats *ret_stats)
 
 		if (!str_eq(open_file, source->file)) {
 			free(text);
-			r = stats_file_read(dir, source->file, &text);
+			r = cgroup_stats_file(dir, source->file, &text);
 			if (r < 0)
 				return r;
 			open_file = source->file;
@@ -149,7 +148,7 @@ int cgroup_stats_read(int dir, struct cgroup_stats *ret_stats)
 			*value = single_number(text);
 	}
 	free(text);
-	r = stats_file_read(dir, "io.stat", &text);
+	r = cgroup_stats_file(dir, "io.stat", &text);
 	if (r < 0)
 		return r;
 	if (text)

@@ -35,3 +35,6 @@ int ref_path(const struct reference *ref, char **ret_folder, char **ret_path);
 
 /* image_path() - "images/HEX" for a manifest's digest. Return: 0 or a recorded failure. */
 int image_path(const char *digest, char **ret_path);
+
+/* place_split() - "PATH[:TAG]". @ret_tag: left as it is when there is none. Return: 0 or a recorded failure. */
+int place_split(const char *place, char **ret_path, char **ret_tag);

@@ -277,7 +277,6 @@ static int platform_fit(const struct descriptor *d, const struct platform *want)
 
 static int platform_missing(const struct manifest *index, const struct platform *want)
 {
-	struct str_list have = { .items = NULL };
 	char shown[STR_QUOTE_SIZE];
 	cleanup_free char *all = NULL;
 	int r = 0;
@@ -291,7 +290,6 @@ static int platform_missing(const struct manifest *index, const struct platform 
 			       p->architecture ? p->architecture : "?");
 		free(was);
 	}
-	str_list_done(&have);
 	if (r < 0)
 		return r;
 	return fail_plain(ENOENT, "no image for %s/%s among: %s", want->os, want->architecture,

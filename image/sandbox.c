@@ -151,6 +151,13 @@ static int caps_drop(const struct sandbox *s)
 	return 0;
 }
 
+int sandbox_caps_drop(void)
+{
+	const struct sandbox none = { .files = false };
+
+	return caps_drop(&none);
+}
+
 static int filter_rules(scmp_filter_ctx ctx, const struct sandbox *s)
 {
 	const int mapping[] = { SCMP_SYS(mmap), SCMP_SYS(mprotect) };
@@ -158,6 +165,10 @@ static int filter_rules(scmp_filter_ctx ctx, const struct sandbox *s)
 
 	for (size_t i = 0; i < ARRAY_SIZE(calls_always) && r >= 0; i++)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls_always[i], 0);
+	/* the C library's fstat(), which libarchive calls for its input */
+	if (r >= 0)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
+				     SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH));
 	for (size_t i = 0; s->files && i < ARRAY_SIZE(calls_files) && r >= 0; i++)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls_files[i], 0);
 	for (size_t i = 0; i < ARRAY_SIZE(mapping) && r >= 0; i++)
@@ -224,8 +235,8 @@ static int shut_in(const struct sandbox *s, int report, pid_t parent)
 	(void)prctl(PR_SET_NAME, s->name);
 	(void)signal(SIGXFSZ, SIG_IGN);
 	(void)signal(SIGPIPE, SIG_IGN);
-	/* Names are bytes; libarchive converts those of pax headers, which are UTF-8, to the locale's. */
-	(void)setlocale(LC_CTYPE, "C.UTF-8");
+	/* Names are bytes: in any other locale libarchive would convert those of pax headers, and change some. */
+	(void)setlocale(LC_CTYPE, "C");
 	(void)umask(0);
 	r = fds_close(s, report);
 	if (r >= 0)

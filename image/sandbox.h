@@ -57,3 +57,6 @@ int sandbox_end(struct sandbox_child *child, struct sandbox_report *ret);
 
 /* sandbox_discard() - kill the child and wait for it, if there is one (pid > 0); nothing is recorded */
 void sandbox_discard(struct sandbox_child *child);
+
+/* sandbox_caps_drop() - give up every capability. Return: 0 or a recorded failure. */
+int sandbox_caps_drop(void);

@@ -168,7 +168,7 @@ static int pump_run(const struct pump *p, char ret_diff[DIGEST_TEXT])
 			return fail_plain(EFBIG, "more than %lld bytes come out of %lld", (long long)p->limit,
 					  (long long)p->packed);
 		r = digest_add(d, chunk, (size_t)n);
-		if (r >= 0)
+		if (r >= 0 && p->to >= 0)
 			r = pump_write(p, chunk, (size_t)n);
 		if (r != 0)
 			return r;
@@ -292,7 +292,7 @@ static int children_end(const struct unpack_job *job, struct children *c, int pu
 		r = diff_check(job, ret);
 	if (c->to >= 0)
 		(void)close(steal_fd(&c->to));
-	if (r < 0)
+	if (r < 0 || c->files.pid <= 0)
 		return r;
 	r = sandbox_end(&c->files, &report);
 	if (r < 0)
@@ -313,20 +313,22 @@ static int children_start(const struct unpack_job *job, struct children *c, stru
 		r = fail(errno, "read the layer");
 	if (r >= 0 && packing != PACKING_NONE)
 		r = stream_start(job, (enum packing)packing, &c->stream, &c->from);
-	if (r >= 0)
+	if (r >= 0 && job->target >= 0)
 		r = files_start(job, &c->files, &c->to);
 	if (r < 0)
 		return r;
 	p->from = packing == PACKING_NONE ? job->blob : c->from;
-	p->to = c->to;
+	if (job->target >= 0)
+		p->to = c->to;
 	return 0;
 }
 
-int unpack_layer(const struct unpack_job *job, struct unpack_result *ret)
+/* @to: where the tar goes as it is, -1 for nowhere; not both this and a folder */
+static int unpack(const struct unpack_job *job, int to, struct unpack_result *ret)
 {
 	struct children c = { .stream.pid = -1, .files.pid = -1, .from = -1, .to = -1 };
 	struct unpack_result result = { .opaque = false };
-	struct pump p;
+	struct pump p = { .from = -1, .to = to };
 	int r = limit_compute(job, &p);
 
 	if (r >= 0)
@@ -345,4 +347,17 @@ int unpack_layer(const struct unpack_job *job, struct unpack_result *ret)
 		return r;
 	*ret = result;
 	return 0;
+}
+
+int unpack_layer(const struct unpack_job *job, struct unpack_result *ret)
+{
+	return unpack(job, -1, ret);
+}
+
+int unpack_plain(int blob, int to, const char *diff, const struct unpack_limits *limits)
+{
+	const struct unpack_job job = { .blob = blob, .target = -1, .diff = diff, .limits = *limits };
+	struct unpack_result result;
+
+	return unpack(&job, to, &result);
 }

@@ -10,11 +10,12 @@
 #include <stdint.h>
 
 #include "image/manifest.h"
+#include "image/reference.h"
 #include "image/writer.h"
 
 struct unpack_job {
 	int blob;			/* the layer as it came, its digest verified, at its beginning */
-	int target;			/* an empty folder */
+	int target;			/* an empty folder; -1: nothing is written, only the digest is wanted */
 	const int *lower;		/* folders of the layers below, top-most first */
 	size_t lower_count;
 	bool user_xattr;		/* overlay marks as user.overlay.* alone */
@@ -41,3 +42,6 @@ int packing_of(int blob);
  * On a failure @target is in an unknown state: remove it. Return: 0 with @ret, or a recorded failure.
  */
 int unpack_layer(const struct unpack_job *job, struct unpack_result *ret);
+
+/* unpack_plain() - undo the packing alone, into a file. @diff: what must come out. Return: 0 or a recorded failure. */
+int unpack_plain(int blob, int to, const char *diff, const struct unpack_limits *limits);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * libarchive reads the tar; each entry becomes a struct entry. A warning about a name means that it could not be
- * taken as it is, so it is a failure here. Data come in blocks with offsets, which keeps holes holes.
+ * libarchive reads the tar; each entry becomes a struct entry. Names are bytes: in the C locale those of pax headers
+ * that are not ASCII cannot be converted, and libarchive says so and hands them over as they are, which is what is
+ * wanted. Any other warning is a failure. Data come in blocks with offsets, which keeps holes holes.
  */
 #include "image/untar.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -159,6 +161,13 @@ static int entry_write(struct archive *a, struct archive_entry *from, struct ent
 	return writer_file_end(w, &e, fd);
 }
 
+static bool is_about_charset(struct archive *a)
+{
+	const char *text = archive_error_string(a);
+
+	return text && strstr(text, "can't be converted from UTF-8");
+}
+
 int untar_layer(int fd, struct writer *w)
 {
 	cleanup_archive struct archive *a = archive_read_new();
@@ -171,7 +180,7 @@ int untar_layer(int fd, struct writer *w)
 	r = stream_open(a, fd, "layer");
 	if (r < 0)
 		return r;
-	while ((r = archive_read_next_header(a, &entry)) == ARCHIVE_OK) {
+	while ((r = archive_read_next_header(a, &entry)) == ARCHIVE_OK || (r == ARCHIVE_WARN && is_about_charset(a))) {
 		r = entry_write(a, entry, xattrs, w);
 		if (r < 0)
 			return r;

@@ -289,7 +289,8 @@ static int whiteout_add(struct writer *w, char *path)
 	if (dir < 0)
 		return dir;
 	if (mknodat(dir, last, S_IFCHR, 0) == 0)
-		return 0;
+		return utimensat(dir, last, (struct timespec[2]){ { 0 } }, AT_SYMLINK_NOFOLLOW) < 0 ?
+			       fail(errno, "set the time") : 0;
 	if (errno != EEXIST)
 		return fail(errno, "make a whiteout");
 	/* It is for the layers below only: what this layer has there stays, and is all there is. */

@@ -191,7 +191,7 @@ static int parents_make(struct writer *w, const char *parent, int *ret_fd)
 
 	do {
 		const char *start = end == parent ? end : end + 1;
-		int next, r;
+		int next = -1, r;
 
 		end = start + strcspn(start, "/");
 		memcpy(prefix, parent, (size_t)(end - parent));

@@ -84,15 +84,15 @@ static int be_opaque(struct child *c)
 static int session_new(struct child *c)
 {
 	(void)c;
-	/* A caller that made us a group leader already (none does) would be no reason to stop. */
-	if (setsid() < 0 && errno != EPERM)
+	if (setsid() < 0)
 		return fail(errno, "new session");
 	return 0;
 }
 
 static int keyring_new(struct child *c)
 {
-	return keyring_join(c->id);
+	(void)c;
+	return keyring_join();
 }
 
 static int loopback_start(struct child *c)
@@ -374,23 +374,23 @@ static const struct step join_steps[] = {
 };
 
 /* Handlers are back to default after execve, but a mask and what is ignored would be inherited. */
-static void signals_reset(void)
+static int signals_reset(void)
 {
 	struct sigaction standard = { .sa_handler = SIG_DFL };
 	sigset_t none;
 
 	for (int s = 1; s < NSIG; s++)
-		(void)sigaction(s, &standard, NULL);
+		if (sigaction(s, &standard, NULL) < 0 && s != SIGKILL && s != SIGSTOP && s < 32)
+			return fail(errno, "take signal %d as usual", s);
 	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	return sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? fail(errno, "block no signal") : 0;
 }
 
 static _Noreturn void steps_run(struct child *c, const struct step *steps)
 {
-	int r = 0;
+	int r = signals_reset();
 
-	signals_reset();
-	for (const struct step *s = steps; s->run; s++) {
+	for (const struct step *s = steps; r >= 0 && s->run; s++) {
 		r = s->run(c);
 		if (r < 0) {
 			/* The two that speak of the payload's program have docker's own sentences. */

@@ -19,7 +19,7 @@
 
 struct config {
 	bool defaults, debug; /* that they were there, and of the right type */
-	char *root, *log, *log_format;
+	char *root, *log, *log_format, *cgroup_manager;
 };
 
 static int get_defaults(const struct json_at *at, json_t *v, void *target,
@@ -47,6 +47,21 @@ static int get_format(const struct json_at *at, json_t *v, void *target,
 	return r < 0 ? r : json_get_string(at, v, target, field);
 }
 
+static int get_manager(const struct json_at *at, json_t *v, void *target,
+		       const struct json_field *field)
+{
+	static const struct json_name managers[] = {
+		{ "cgroupfs", 0 },
+		{ "systemd", 1 },
+		{ NULL, 0 },
+	};
+	const struct json_field as_enum = { .arg = managers };
+	int manager, r;
+
+	r = json_get_enum(at, v, &manager, &as_enum);
+	return r < 0 ? r : json_get_string(at, v, target, field);
+}
+
 #define CONFIG(member) offsetof(struct config, member)
 
 static const struct json_field config_fields[] = {
@@ -57,6 +72,8 @@ static const struct json_field config_fields[] = {
 	{ "log", json_get_string, CONFIG(log), JSON_NOT_EMPTY, NULL,
 	  "file that lines are written to" },
 	{ "log_format", get_format, CONFIG(log_format), 0, NULL, "text or json" },
+	{ "cgroup_manager", get_manager, CONFIG(cgroup_manager), 0, NULL,
+	  "cgroupfs or systemd: who makes cgroups" },
 	{ "debug", json_get_bool, CONFIG(debug), 0, NULL, "write down what is being done" },
 	{ 0 },
 };
@@ -71,6 +88,7 @@ static int config_check(json_t *v)
 	free(config.root);
 	free(config.log);
 	free(config.log_format);
+	free(config.cgroup_manager);
 	return r;
 }
 

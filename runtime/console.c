@@ -9,12 +9,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <sys/vfs.h>
@@ -23,16 +25,30 @@
 
 #include "runtime/base/fd.h"
 #include "runtime/spec.h"
+#include "runtime/target.h"
 
+/*
+ * Opened only when it can be nothing else: the mere opening of a device that an image put there may do harm. In a devpts
+ * all names are the kernel's, and RESOLVE_NO_XDEV sees that nothing is mounted over this one.
+ */
 static int ptmx_open(int root)
 {
-	cleanup_fd int fd = fd_open_in(root, "/dev/pts/ptmx", O_RDWR | O_NOCTTY, 0);
+	const struct open_how how = {
+		.flags = O_RDWR | O_NOCTTY | O_CLOEXEC | O_NOFOLLOW,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS,
+	};
+	cleanup_fd int pts = fd_open_in(root, "/dev/pts", O_PATH | O_DIRECTORY, 0), fd = -1;
 	struct statfs fs;
 
+	if (pts < 0)
+		return fail(-pts, "open /dev/pts (a terminal needs devpts mounted there)");
+	if (fstatfs(pts, &fs) < 0 || fs.f_type != DEVPTS_SUPER_MAGIC)
+		return fail_plain(EINVAL, "/dev/pts is not a devpts, which a terminal needs");
+	fd = fd_lift((int)syscall(SYS_openat2, pts, "ptmx", &how, sizeof(how)));
 	if (fd < 0)
-		return fail(-fd, "open /dev/pts/ptmx (a terminal needs devpts mounted on /dev/pts)");
-	if (fd_is_device(fd, 5, 2) != 1 || fstatfs(fd, &fs) < 0 || fs.f_type != DEVPTS_SUPER_MAGIC)
-		return fail_plain(EINVAL, "/dev/pts/ptmx is not a terminal multiplexer on devpts");
+		return fail(errno, "open /dev/pts/ptmx");
+	if (fd_is_device(fd, 5, 2) != 1)
+		return fail_plain(EINVAL, "/dev/pts/ptmx is not a terminal multiplexer");
 	return steal_fd(&fd);
 }
 
@@ -56,17 +72,20 @@ static int terminal_open(int root, int *ret_master, int *ret_slave)
 /* The terminal itself, bound over a plain file that is made for it when there is none. */
 static int console_bind(int root, int slave)
 {
-	cleanup_fd int target = fd_open_in(root, "/dev/console", O_CREAT | O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
-					   O_NOCTTY, 0600);
-	cleanup_fd int place = -1, tree = -1;
+	cleanup_fd int dev = target_make(root, "/dev", TARGET_DIRECTORY), place = -1, tree = -1;
+	struct stat st;
 
-	if (target < 0 && target != -EROFS)
-		target = fd_open_in(root, "/dev/console", O_PATH | O_NOFOLLOW, 0);
-	if (target < 0)
-		return fail(-target, "make /dev/console");
-	place = fd_open_in(root, "/dev/console", O_PATH | O_NOFOLLOW, 0);
+	if (dev < 0)
+		return dev;
+	/* What is there already is covered, and not opened: it may be any device. Links cannot be covered. */
+	if (fstatat(dev, "console", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode) &&
+	    unlinkat(dev, "console", 0) < 0)
+		return fail(errno, "replace the link /dev/console");
+	if (mknodat(dev, "console", S_IFREG | 0600, 0) < 0 && errno != EEXIST && errno != EROFS)
+		return fail(errno, "make /dev/console");
+	place = openat(dev, "console", O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (place < 0)
-		return fail(-place, "open /dev/console");
+		return fail(errno, "open /dev/console");
 	tree = open_tree(slave, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 	if (tree < 0)
 		return fail(errno, "take the terminal for /dev/console");

@@ -38,7 +38,7 @@ int container_create(const struct container_place *place, const struct bundle *b
 {
 	struct parent p = {
 		.place = place, .bundle = bundle, .spec = bundle->spec, .options = options, .stays = ret_child,
-		.dir = STATE_DIR_NONE, .cgroup = CGROUP_NONE,
+		.dir = STATE_DIR_NONE, .cgroup = CGROUP_NONE, .scope = SCOPE_NONE,
 		.child = { .start_sock = -1, .console_sock = -1, .stdio = { -1, -1, -1 } },
 		.sync = -1, .child_sync = -1, .terminal = -1, .console_mine = -1, .pidfd = -1,
 	};
@@ -99,13 +99,13 @@ static int poststart(const struct state_dir *dir, const struct state *state)
 /* Let the child behind @sock go, and write down that it runs. @dir is locked. */
 static int go(struct state_dir *dir, struct state *state, int sock)
 {
-	int r = sync_send(sock, SYNC_GO, 0, -1);
+	int sent = sync_send(sock, SYNC_GO, 0, -1), r;
 
-	if (r == 0)
-		r = await_exec(sock);
-	if (r == 0)
-		r = record_running(dir, state);
-	return r;
+	/* Who cannot be told has ended, and may have said why. */
+	r = await_exec(sock);
+	if (r == 0 && sent < 0)
+		r = fail_plain(-sent, "the container's init was killed before it was started");
+	return r < 0 ? r : record_running(dir, state);
 }
 
 int container_go(const struct container_place *place, const char *id, struct container_child *child)

@@ -24,6 +24,7 @@ struct spec_process;
 /* Where everything stands; from the command line and the configuration. */
 struct container_place {
 	const char *root;	/* folder of all state, "/run/nacelle" */
+	bool systemd_cgroup;	/* cgroups of new containers are scopes of systemd's */
 	const char *data;	/* folder for what outlives a boot (logs), "/var/lib/nacelle" */
 };
 

@@ -83,7 +83,7 @@ int limits_set(const struct spec_process *process)
 static bool setgroups_denied(void)
 {
 	char text[8] = "";
-	cleanup_fd int fd = open("/proc/thread-self/setgroups", O_RDONLY | O_CLOEXEC);
+	cleanup_fd int fd = open("/proc/thread-self/setgroups", O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
 	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
 		return false;
@@ -131,17 +131,20 @@ int caps_bound(const struct spec_process *process)
 	uint64_t keep = process->capabilities.bounding;
 
 	for (int cap = 0; cap < 64; cap++) {
+		int e;
+
 		if (keep >> cap & 1)
 			continue;
 		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0)
 			continue;
-		/* EINVAL: above the last capability that this kernel knows. */
-		if (errno == EINVAL)
+		/* Above the last capability that this kernel knows; all kernels that we run on know ours. */
+		if (errno == EINVAL && cap > CAP_LAST_CAP)
 			break;
 		/* Lacking CAP_SETPCAP is no harm where the bit is not set anyway. */
-		if (errno == EPERM && prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 0)
+		e = errno;
+		if (e == EPERM && prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 0)
 			continue;
-		return fail(errno, "process.capabilities.bounding: drop capability %d", cap);
+		return fail(e, "process.capabilities.bounding: drop capability %d", cap);
 	}
 	return 0;
 }
@@ -220,13 +223,10 @@ int no_new_privs_set(const struct spec_process *process)
 	return 0;
 }
 
-int keyring_join(const char *id)
+int keyring_join(void)
 {
-	char name[300];
-	long key;
+	long key = syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL, 0, 0, 0);
 
-	(void)snprintf(name, sizeof(name), "_ses.%s", id);
-	key = syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name, 0, 0, 0);
 	if (key >= 0)
 		return 0;
 	if (errno == ENOSYS)

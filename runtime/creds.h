@@ -48,5 +48,10 @@ int caps_bound(const struct spec_process *process);
 /* no_new_privs_set() - when the process asks for it. */
 int no_new_privs_set(const struct spec_process *process);
 
-/* keyring_join() - a new session keyring named for the container: keyrings are not namespaced. */
-int keyring_join(const char *id);
+/*
+ * keyring_join() - a new session keyring: keyrings are not namespaced
+ *
+ * Without a name: by one the kernel would give us whichever keyring already has it, and another container of the same
+ * user may have made that beforehand.
+ */
+int keyring_join(void);

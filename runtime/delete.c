@@ -13,10 +13,12 @@
 #include "runtime/base/log.h"
 #include "runtime/hooks.h"
 #include "runtime/kept.h"
+#include "runtime/scope.h"
 #include "runtime/spec.h"
 
 enum {
 	FREEZE_MS = 10000,
+	KEEPER_MS = 2000,
 	DIE_MS = 10000,	/* after SIGKILL; longer only in an uninterruptible sleep */
 };
 
@@ -152,6 +154,18 @@ int container_pids(const struct container_place *place, const char *id, pid_t **
 	return r;
 }
 
+/* The keeper has its child to reap: whoever looks when we are done shall find neither. Its end is not ours to force. */
+static void keeper_await(const struct state *state)
+{
+	cleanup_fd int pidfd = -1;
+
+	/* With --rm the keeper has become us. */
+	if (!state->keeper_pid || state->keeper_pid == getpid())
+		return;
+	if (proc_open(state->keeper_pid, state->keeper_start, &pidfd) == 0)
+		(void)proc_wait_exit(pidfd, KEEPER_MS);
+}
+
 /* The init first by its pidfd, then all that is in the cgroup; each wait has an end. */
 static int processes_end(const struct state *state, const char *id)
 {
@@ -174,7 +188,10 @@ static int processes_end(const struct state *state, const char *id)
 	if (r == 0)
 		r = cgroup_remove(&cg, DIE_MS);
 	cgroup_close(&cg);
-	return r < 0 ? r : 0;
+	if (r < 0)
+		return r;
+	scope_stop(state->cgroup_unit);
+	return 0;
 }
 
 static int poststop(const struct state_dir *dir, const struct state *state)
@@ -219,6 +236,8 @@ static int delete_recorded(struct state_dir *dir, struct state *state, const cha
 		return fail_plain(EBUSY, "container '%s' is %s: stop it first, or use --force", id,
 				  container_status_name(status));
 	r = state_is_stale(state) ? 0 : processes_end(state, id);
+	if (r == 0 && !state_is_stale(state))
+		keeper_await(state);
 	if (r == 0)
 		r = poststop(dir, state);
 	if (r < 0)
@@ -227,14 +246,38 @@ static int delete_recorded(struct state_dir *dir, struct state *state, const cha
 	return state_remove(dir, id);
 }
 
-/* No record that can be read: all that is known is the id, and where a cgroup of ours would be by default. */
-static int delete_unrecorded(struct state_dir *dir, const char *id)
+/*
+ * Where the spec wanted the cgroup, when that is told by the id: it was made for this container then, as engines do.
+ * Any other was perhaps not, and is not for us to kill.
+ */
+static char *cgroup_of_spec(const struct state_dir *dir, const char *id)
 {
-	struct state state = { .pid = 0, .cgroup_made = true };
-	int r = cgroup_path_resolve(NULL, id, &state.cgroup_path);
+	struct spec *spec __attribute__((cleanup(spec_free_p))) = NULL;
+	char *path = NULL;
+	const char *name;
+
+	if (kept_spec(dir, &spec) < 0 || !spec->linux_.cgroups_path ||
+	    cgroup_path_resolve(spec->linux_.cgroups_path, id, &path) < 0)
+		return NULL;
+	name = strrchr(path, '/') + 1;
+	if (str_eq(name, id) || (str_ends(name, id) && name[strlen(name) - strlen(id) - 1] == '-'))
+		return path;
+	free(path);
+	return NULL;
+}
+
+/* No record that makes sense: all that is known is the id, and where a cgroup of ours would be. */
+static int delete_unrecorded(const struct container_place *place, struct state_dir *dir, const char *id)
+{
+	struct state state = { .pid = 0, .cgroup_made = true, .cgroup_path = cgroup_of_spec(dir, id) };
+	int r = state.cgroup_path ? 0 : cgroup_path_resolve(NULL, id, &state.cgroup_path);
 
 	if (r == 0)
 		r = processes_end(&state, id);
+	if (r == 0)
+		r = str_format(&state.log, "%s/containers/%s/log", place->data, id);
+	if (r == 0)
+		log_remove(&state);
 	state_done(&state);
 	return r < 0 ? r : state_remove(dir, id);
 }
@@ -252,8 +295,8 @@ int container_delete(const struct container_place *place, const char *id, bool f
 	r = state_read(&dir, &state);
 	if (r == 0)
 		r = delete_recorded(&dir, &state, id, force);
-	else if (r == STATE_NOT_FOUND || force)
-		r = delete_unrecorded(&dir, id);
+	else if (r == STATE_NOT_FOUND || (force && state_is_readable(&dir)))
+		r = delete_unrecorded(place, &dir, id);
 	else
 		r = fail_in(r, "container '%s' ('delete --force' removes it all the same)", id);
 	state_done(&state);

@@ -109,7 +109,13 @@ static int node_bind(int dir, const struct node *node)
 	place = node_place(dir, node);
 	if (place < 0)
 		return place;
-	r = mount_attach(tree, place);
+	/*
+	 * The inode is the host's, and its owner may be mapped: it must not be chmod'ed from inside. A
+	 * device can be written on a read-only mount all the same.
+	 */
+	r = mount_change(tree, false, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, 0, MS_PRIVATE);
+	if (r == 0)
+		r = mount_attach(tree, place);
 	return r < 0 ? fail(-r, "bind the host's") : 0;
 }
 

@@ -168,6 +168,8 @@ static int join_clone(struct join *j, const char *id)
 	c->sync = ends[1];
 	memcpy(c->stdio, j->options->stdio, sizeof(c->stdio));
 	c->preserve_fds = j->options->preserve_fds;
+	j->plan.unit = j->state.cgroup_unit;
+	j->plan.cgroup_path = j->cgroup.path;
 	r = namespaces_clone(&j->plan, j->cgroup.fd, join_enter, j, &j->pid, &j->pidfd);
 	(void)close(ends[1]);
 	return r;

@@ -7,7 +7,10 @@
 #include "runtime/mount-source.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/magic.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -16,6 +19,7 @@
 
 #include "runtime/base/cleanup.h"
 #include "runtime/base/error.h"
+#include "runtime/base/fd.h"
 #include "runtime/base/log.h"
 #include "runtime/idmap.h"
 #include "runtime/mount-fs.h"
@@ -132,6 +136,17 @@ static int cgroup_source(const struct rootfs *r, const struct spec_mount *m, int
 		"cgroup2 (a user namespace may mount it only where the host's is visible whole)");
 }
 
+/* By its map, which is whole. Source: user_namespaces(7). */
+static bool is_initial_userns(void)
+{
+	cleanup_free char *map = NULL;
+	unsigned int inside, outside, size;
+
+	return fd_read_file(AT_FDCWD, "/proc/self/uid_map", &map) == 0 &&
+	       sscanf(map, "%u %u %u", &inside, &outside, &size) == 3 && inside == 0 && outside == 0 &&
+	       size == UINT32_MAX;
+}
+
 /*
  * Who owns no network namespace may not mount a sysfs; the host's, read through the mount's
  * options, tells the same.
@@ -149,6 +164,9 @@ static int sysfs_source(const struct rootfs *r, const struct spec_mount *m, int 
 
 	if (err != MOUNT_REFUSED)
 		return err;
+	/* Whom nothing of that concerns was refused for another reason. */
+	if (!r->userns && is_initial_userns())
+		return fail_in(-EPERM, "refused");
 	err = bind_instead(m, "/sys", ret_tree);
 	if (err < 0)
 		return fail(-err,

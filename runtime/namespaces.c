@@ -5,7 +5,8 @@
  *	- a user namespace is involved and others are joined: theirs and ours have different owners, and what
  *	  is new must be owned by the user namespace, so all joins come before the clone;
  *	- a new time namespace gets offsets: they are frozen once a process lives in it.
- * Then a helper, born in the cgroup, joins and prepares, clones with CLONE_PARENT so that the child is ours
+ *	- the cgroup is out of our reach: a login session's process may not enter a scope of its user's systemd;
+ * Then a helper, born in the cgroup or moved there, joins and prepares, clones with CLONE_PARENT so that the child is ours
  * all the same, sends us its pid and ends. We ourselves never change namespace.
  */
 #include "runtime/namespaces.h"
@@ -28,6 +29,7 @@
 #include "runtime/base/fd.h"
 #include "runtime/base/proc.h"
 #include "runtime/base/sync.h"
+#include "runtime/scope.h"
 
 static int ns_open(enum spec_ns ns, const char *path, int *ret_fd)
 {
@@ -208,14 +210,16 @@ static int clone_failed(uint64_t flags)
 	return fail(errno, "clone into new namespaces");
 }
 
-static _Noreturn void helper_run(struct ns_plan *plan, int sock,
+/* @await: until we were moved into the cgroup */
+static _Noreturn void helper_run(struct ns_plan *plan, int sock, bool await,
 				 void (*run)(void *arg, const struct ns_plan *plan), void *arg)
 {
 	uint64_t flags = plan->flags;
+	struct sync_message m;
 	pid_t pid;
-	int r = 0;
+	int r = await ? sync_expect(sock, SYNC_GO, "our parent", &m) : 0;
 
-	if (flags & CLONE_NEWTIME && has_offsets(plan->spec)) {
+	if (r == 0 && flags & CLONE_NEWTIME && has_offsets(plan->spec)) {
 		r = time_offsets_write(plan->spec);
 		flags &= ~(uint64_t)CLONE_NEWTIME;
 	}
@@ -239,25 +243,44 @@ static _Noreturn void helper_run(struct ns_plan *plan, int sock,
 	_exit(0);
 }
 
+/* What clone3(2) says to somebody without the right to move processes between the two cgroups. */
+static bool is_out_of_reach(const struct ns_plan *plan)
+{
+	return plan->unit && (errno == EACCES || errno == EPERM || errno == ENOENT);
+}
+
 static int clone_by_helper(struct ns_plan *plan, int cgroup,
 			   void (*run)(void *arg, const struct ns_plan *plan), void *arg, pid_t *ret_pid,
 			   int *ret_pidfd)
 {
 	struct sync_message m;
 	int ends[2], r = sync_pair(ends), pidfd;
+	bool by_systemd;
 	pid_t helper;
 
 	if (r < 0)
 		return r;
 	helper = clone_into(0, cgroup, NULL);
+	by_systemd = helper < 0 && is_out_of_reach(plan);
+	if (by_systemd)
+		helper = clone_into(0, -1, NULL);
 	if (helper == 0) {
 		(void)close(ends[0]);
-		helper_run(plan, ends[1], run, arg);
+		helper_run(plan, ends[1], by_systemd, run, arg);
 	}
 	(void)close(ends[1]);
 	if (helper < 0) {
 		(void)close(ends[0]);
 		return fail(errno, "clone into the container's cgroup");
+	}
+	if (by_systemd)
+		r = scope_attach(plan->unit, plan->cgroup_path, helper);
+	if (by_systemd && r == 0)
+		r = sync_send(ends[0], SYNC_GO, 0, -1);
+	if (r < 0) {
+		(void)close(ends[0]);	/* which ends it */
+		(void)proc_reap(helper);
+		return r;
 	}
 	r = sync_expect(ends[0], SYNC_CLONED, "the process that joins the namespaces", &m);
 	(void)close(ends[0]);
@@ -282,6 +305,8 @@ int namespaces_clone(struct ns_plan *plan, int cgroup, void (*run)(void *arg, co
 	if (plan->helper)
 		return clone_by_helper(plan, cgroup, run, arg, ret_pid, ret_pidfd);
 	pid = clone_into(plan->flags, cgroup, &pidfd);
+	if (pid < 0 && is_out_of_reach(plan))
+		return clone_by_helper(plan, cgroup, run, arg, ret_pid, ret_pidfd);
 	if (pid < 0)
 		return clone_failed(plan->flags);
 	if (pid == 0) {

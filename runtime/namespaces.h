@@ -16,6 +16,8 @@ struct ns_plan {
 	int joins[NS_COUNT];	/* fds of those to join; -1 */
 	bool helper;		/* an intermediate process is needed, see namespaces.c */
 	const struct spec *spec;
+	/* When we may not enter the cgroup ourselves, systemd can move us there: its scope and path; NULL: it cannot. */
+	const char *unit, *cgroup_path;
 };
 
 /* namespaces_plan() - open what is to be joined and check that it is of its kind. ns_plan_done() it. Return: 0 or a recorded failure. */

@@ -60,8 +60,11 @@ static int id_reserve(struct parent *p)
 /* Whether we are about to make it decides whether it may ever be killed as a whole. */
 static int cgroup_choose(struct parent *p)
 {
-	int r = cgroup_path_resolve(p->spec->linux_.cgroups_path, p->options->id, &p->cgroup.path);
+	int r;
 
+	if (p->place->systemd_cgroup)
+		return scope_choose(&p->scope, p->spec, p->options->id);
+	r = cgroup_path_resolve(p->spec->linux_.cgroups_path, p->options->id, &p->cgroup.path);
 	if (r < 0)
 		return r;
 	r = cgroup_open(&p->cgroup);
@@ -131,6 +134,12 @@ static int filter_prepare(struct parent *p)
 		return fail_in(r, "linux.seccomp");
 	p->filter_set = true;
 	return 0;
+}
+
+/* systemd alone knows where its cgroup will be, so it is made before anybody asks. */
+static int cgroup_by_systemd(struct parent *p)
+{
+	return p->place->systemd_cgroup ? scope_start(&p->scope, p->spec, &p->cgroup, &p->state) : 0;
 }
 
 /* Only a container without a cgroup namespace of its own sees the cgroup by the host's path. */
@@ -220,8 +229,11 @@ static bool cgroup_is_optional(const struct parent *p)
 
 static int cgroup_create(struct parent *p)
 {
-	int r = cgroup_make(&p->cgroup, &p->spec->linux_.resources);
+	int r;
 
+	if (p->scope.started)
+		return 0;
+	r = cgroup_make(&p->cgroup, &p->spec->linux_.resources);
 	if (r < 0 && cgroup_is_optional(p)) {
 		log_debug("%s, ignoring: no cgroup", fail_text());
 		p->cgroup.made = p->state.cgroup_made = false;
@@ -281,9 +293,12 @@ static int child_clone(struct parent *p)
 	memcpy(c->stdio, p->options->stdio, sizeof(c->stdio));
 	c->preserve_fds = p->options->preserve_fds;
 	c->map_wait = p->plan.flags & CLONE_NEWUSER;
+	p->plan.unit = p->state.cgroup_unit;
+	p->plan.cgroup_path = p->cgroup.path;
 	r = namespaces_clone(&p->plan, p->cgroup.fd, child_enter, p, &p->pid, &p->pidfd);
 	(void)close(p->child_sync);
 	p->child_sync = -1;
+	scope_release(&p->scope);
 	return r;
 }
 
@@ -369,6 +384,7 @@ static const struct {
 	{ "record the container",	record_first       }, /* nothing is made before this */
 	{ "record the container",	spec_keep          },
 	{ NULL,				filter_prepare     },
+	{ NULL,				cgroup_by_systemd  },
 	{ NULL,				root_prepare       },
 	{ NULL,				namespaces_choose  },
 	{ "prepare for start",		start_listen       },
@@ -440,8 +456,10 @@ static void undo(struct parent *p)
 		(void)pidfd_send_signal(p->pidfd, SIGKILL, NULL, 0);
 		(void)proc_reap(p->pid);
 	}
+	scope_release(&p->scope);
 	if (p->cgroup.fd >= 0 && cgroup_remove(&p->cgroup, CGROUP_REMOVE_MS) < 0)
 		log_warn("%s, ignoring", fail_text());
+	scope_stop(p->scope.started ? p->scope.name.unit : NULL);
 	if (p->state.poststop_owed) {
 		cleanup_free char *state = state_oci_text(&p->state, "stopped", 0);
 
@@ -481,6 +499,7 @@ void parent_done(struct parent *p)
 	state_close(&p->dir);
 	state_done(&p->state);
 	cgroup_close(&p->cgroup);
+	scope_done(&p->scope);
 	free(p->cgroup_folder);
 	if (p->filter_set)
 		seccomp_filter_done(&p->filter);

@@ -14,6 +14,7 @@
 #include "runtime/child.h"
 #include "runtime/namespaces.h"
 #include "runtime/rootfs.h"
+#include "runtime/scope.h"
 #include "runtime/state.h"
 #include "seccomp/load.h"
 
@@ -31,6 +32,7 @@ struct parent {
 	struct state_dir dir;
 	struct state state;
 	struct cgroup cgroup;
+	struct scope scope;		/* where systemd makes it */
 	char *cgroup_folder;		/* as a path of the host; NULL when nobody needs it */
 	struct seccomp_filter filter;
 	bool filter_set;

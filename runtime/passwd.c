@@ -58,9 +58,10 @@ static bool id_parse(const char *text, uint32_t *ret_id)
 	return true;
 }
 
+/* Also what only looks like one, "-1": a file of the container's could give it a line, with another id. */
 static bool is_number(const char *text)
 {
-	return *text && text[strspn(text, "0123456789")] == '\0';
+	return *text && text[strspn(text, "+-0123456789")] == '\0';
 }
 
 struct found {

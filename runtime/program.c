@@ -111,14 +111,17 @@ static const char *elf_interpreter(int fd, const char *head, size_t size, char *
 	for (unsigned int i = 0; i < elf->e_phnum && i < 64; i++) {
 		off_t at = (off_t)(elf->e_phoff + i * sizeof(segment));
 
-		if (pread(fd, &segment, sizeof(segment), at) != (ssize_t)sizeof(segment))
-			return NULL;
+		ssize_t n = pread(fd, &segment, sizeof(segment), at);
+
+		if (n != (ssize_t)sizeof(segment))
+			return n < 0 ? "" : NULL;
 		if (segment.p_type != PT_INTERP)
 			continue;
-		if (segment.p_filesz < 2 || segment.p_filesz > room_size ||
-		    pread(fd, room, segment.p_filesz, (off_t)segment.p_offset) != (ssize_t)segment.p_filesz ||
-		    room[segment.p_filesz - 1] != '\0')
+		if (segment.p_filesz < 2 || segment.p_filesz > room_size)
 			return NULL;
+		n = pread(fd, room, segment.p_filesz, (off_t)segment.p_offset);
+		if (n != (ssize_t)segment.p_filesz || room[segment.p_filesz - 1] != '\0')
+			return n < 0 ? "" : NULL;
 		return room;
 	}
 	return "";

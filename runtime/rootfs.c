@@ -146,8 +146,19 @@ int rootfs_mount(struct rootfs *r)
 		err = mount_tree("/dev/null", false, &r->null);
 		if (err < 0)
 			return fail(-err, "take '/dev/null', to mask paths with");
-		if (fd_is_device(r->null, 1, 3) != 1)
+		err = fd_is_device(r->null, 1, 3);
+		if (err < 0)
+			return fail(-err, "look at '/dev/null', to mask paths with");
+		if (!err)
 			return fail_plain(EINVAL, "'/dev/null' of the host is not the null device");
+		/*
+		 * It is the host's inode: root of the container must not chmod it, say. Devices
+		 * can be written on a read-only mount all the same.
+		 */
+		err = mount_change(r->null, false, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, 0,
+				   MS_PRIVATE);
+		if (err < 0)
+			return fail(-err, "make the masks of '/dev/null' read-only");
 	}
 	if (overlay_wanted(r->spec))
 		return overlay_mount(r, &r->root);

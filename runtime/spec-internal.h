@@ -43,6 +43,30 @@ extern const struct json_name spec_namespace_names[];
 extern const char *const spec_capability_names[]; /* by number, ended by NULL */
 extern const struct json_name spec_rlimit_names[];
 
+/* Words of scheduling and of memory policy, which `features` lists too. */
+extern const struct json_name spec_memory_modes[];
+extern const struct json_name spec_memory_flags[];
+
+/* Tables that hang below those above, in files of their own. */
+extern const struct json_field spec_scheduler_fields[];
+extern const struct json_field spec_io_priority_fields[];
+extern const struct json_field spec_affinity_fields[]; /* of struct spec_process itself */
+extern const struct json_items spec_net_device_items;
+extern const struct json_field spec_personality_fields[]; /* of struct spec_linux itself */
+extern const struct json_field spec_memory_policy_fields[];
+extern const struct json_field spec_intel_rdt_fields[];
+json_getter spec_get_scheduler; /* (struct spec_scheduler) */
+json_getter spec_get_io_priority; /* (struct spec_io_priority) */
+json_getter spec_get_net_devices; /* (struct spec_linux) */
+json_getter spec_get_memory_policy; /* (struct spec_memory_policy) */
+json_getter spec_get_intel_rdt; /* (struct spec_intel_rdt) */
+json_getter spec_get_mask; /* (struct spec_mask): "0-3,7" */
+json_getter spec_get_text; /* (char *): a string; an empty one counts as absent */
+/* spec_get_words - (int64_t): an array of words, whose values are put together by "or". @arg: struct json_name */
+json_getter spec_get_words;
+extern const struct spec_getter spec_scheduling_getters[];
+extern const struct spec_getter spec_machine_getters[];
+
 /* spec_mount_option() - name of the n-th mount option that we know, or NULL. */
 const char *spec_mount_option(size_t n);
 

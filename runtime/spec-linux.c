@@ -399,7 +399,8 @@ const struct json_field spec_linux_fields[] = {
 	{ "timeOffsets", json_get_object, 0, JSON_CLOSED, time_offsets_fields,
 	  "clocks of the time namespace" },
 	{ "devices", get_devices, 0, 0, &device_items, "device nodes beside the usual ones" },
-	{ "netDevices", json_refuse, 0, 0, NULL, "network devices to move in" },
+	{ "netDevices", spec_get_net_devices, 0, 0, &spec_net_device_items,
+	  "network devices of the host that are moved in, by their names" },
 	{ "cgroupsPath", json_get_string, LINUX(cgroups_path), 0, NULL,
 	  "the cgroup; absent: /nacelle/<id>" },
 	{ "resources", json_get_object, LINUX(resources), 0, spec_resources_fields,
@@ -413,10 +414,14 @@ const struct json_field spec_linux_fields[] = {
 	  "paths hidden from the payload" },
 	{ "readonlyPaths", spec_get_paths, LINUX(readonly_paths), 0, NULL,
 	  "paths that it cannot write" },
-	{ "mountLabel", json_refuse, 0, 0, NULL, "SELinux label of the mounts" },
-	{ "intelRdt", json_refuse, 0, 0, NULL, "cache and memory bandwidth of Intel's processors" },
-	{ "personality", json_refuse, 0, 0, NULL, "execution domain" },
-	{ "memoryPolicy", json_refuse, 0, 0, NULL, "NUMA memory policy" },
+	{ "mountLabel", spec_get_text, LINUX(mount_label), 0, NULL,
+	  "SELinux label of the mounts, where the kernel has SELinux" },
+	{ "intelRdt", spec_get_intel_rdt, LINUX(intel_rdt), 0, spec_intel_rdt_fields,
+	  "cache and memory bandwidth by resctrl, where the processor has it" },
+	{ "personality", json_get_object, 0, 0, spec_personality_fields,
+	  "execution domain, as for personality(2)" },
+	{ "memoryPolicy", spec_get_memory_policy, LINUX(memory_policy), 0, spec_memory_policy_fields,
+	  "NUMA memory policy, as for set_mempolicy(2)" },
 	{ 0 },
 };
 
@@ -436,7 +441,7 @@ const struct spec_getter spec_linux_getters[] = {
 
 void spec_linux_init(struct spec_linux *l)
 {
-	*l = (struct spec_linux){ .cgroups_path = NULL };
+	*l = (struct spec_linux){ .personality = -1 };
 	cgroup_limits_init(&l->resources);
 }
 
@@ -459,5 +464,15 @@ void spec_linux_done(struct spec_linux *l)
 	(void)seccomp_profile_free(l->seccomp);
 	str_list_done(&l->masked_paths);
 	str_list_done(&l->readonly_paths);
-	*l = (struct spec_linux){ .cgroups_path = NULL };
+	for (size_t i = 0; i < l->net_device_count; i++) {
+		free(l->net_devices[i].name);
+		free(l->net_devices[i].new_name);
+	}
+	free(l->net_devices);
+	free(l->intel_rdt.clos_id);
+	free(l->intel_rdt.l3_cache_schema);
+	free(l->intel_rdt.mem_bw_schema);
+	str_list_done(&l->intel_rdt.schemata);
+	free(l->mount_label);
+	*l = (struct spec_linux){ .personality = -1 };
 }

@@ -284,11 +284,16 @@ const struct json_field spec_process_fields[] = {
 	  "execve never gives privileges (set-uid, file capabilities)" },
 	{ "oomScoreAdj", json_get_int, PROCESS(oom_score_adj), 0, &oom_range,
 	  "how readily the kernel kills it for memory" },
-	{ "apparmorProfile", json_refuse, 0, 0, NULL, "AppArmor profile" },
-	{ "selinuxLabel", json_refuse, 0, 0, NULL, "SELinux label" },
-	{ "scheduler", json_refuse, 0, 0, NULL, "scheduling policy" },
-	{ "ioPriority", json_refuse, 0, 0, NULL, "I/O priority" },
-	{ "execCPUAffinity", json_refuse, 0, 0, NULL, "CPUs of a process that exec starts" },
+	{ "apparmorProfile", spec_get_text, PROCESS(apparmor_profile), 0, NULL,
+	  "AppArmor profile, where the kernel has AppArmor" },
+	{ "selinuxLabel", spec_get_text, PROCESS(selinux_label), 0, NULL,
+	  "SELinux label, where the kernel has SELinux" },
+	{ "scheduler", spec_get_scheduler, PROCESS(scheduler), 0, spec_scheduler_fields,
+	  "scheduling policy, as for sched_setattr(2)" },
+	{ "ioPriority", spec_get_io_priority, PROCESS(io_priority), 0, spec_io_priority_fields,
+	  "I/O priority, as for ioprio_set(2)" },
+	{ "execCPUAffinity", json_get_object, 0, 0, spec_affinity_fields,
+	  "CPUs of a process that exec starts" },
 	{ 0 },
 };
 
@@ -319,6 +324,8 @@ void spec_process_done(struct spec_process *process)
 	free(process->cwd);
 	free(process->rlimits);
 	free(process->user.additional_gids);
+	free(process->apparmor_profile);
+	free(process->selinux_label);
 	spec_process_init(process);
 }
 

@@ -52,11 +52,9 @@ int short_memory(struct short_form *s, const struct json_at *at, json_t *v)
 
 	if (!memory)
 		return -EINVAL;
-	if (json_is_integer(v))
-		bytes = json_integer_value(v);
-	else if (!json_is_string(v))
+	if (!json_clamped(v, &bytes) && !json_is_string(v))
 		return json_fail(at, "must be a size, as in \"64M\", not %s", json_type_text(v));
-	else if (str_to_bytes(json_string_value(v), &bytes) < 0)
+	if (!json_clamped(v, &bytes) && str_to_bytes(json_string_value(v), &bytes) < 0)
 		return json_fail(at, "%s is not a size; \"64M\" is",
 				 str_quote(quoted, json_string_value(v)));
 	if (bytes < -1 || bytes == 0)
@@ -153,9 +151,12 @@ int short_sysctl(struct short_form *s, const struct json_at *at, json_t *v)
 		return json_fail(at, "must be an object of strings, not %s", json_type_text(v));
 	json_object_foreach(v, key, value) {
 		const struct json_at item_at = { .up = at, .key = key };
+		uint64_t wide;
 		int r;
 
-		if (json_is_integer(value))
+		if (json_is_wide(value, &wide))
+			r = short_set(sysctls, key, json_sprintf("%" PRIu64, wide));
+		else if (json_is_integer(value))
 			r = short_set(
 				sysctls, key,
 				json_sprintf("%" JSON_INTEGER_FORMAT, json_integer_value(value)));

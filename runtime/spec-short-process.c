@@ -80,11 +80,14 @@ static int env_member_put(struct short_form *s, const struct json_at *at, const 
 			  json_t *v)
 {
 	cleanup_free char *assignment = NULL;
+	uint64_t wide;
 	int r;
 
 	if (!*name || strchr(name, '='))
 		return json_fail(at, "is not the name of a variable");
-	if (json_is_string(v))
+	if (json_is_wide(v, &wide))
+		r = str_format(&assignment, "%s=%" PRIu64, name, wide);
+	else if (json_is_string(v))
 		r = str_format(&assignment, "%s=%s", name, json_string_value(v));
 	else if (json_is_integer(v))
 		r = str_format(&assignment, "%s=%" PRId64, name, (int64_t)json_integer_value(v));
@@ -281,7 +284,6 @@ static int limit_read(const struct json_at *at, const char *text, int64_t *ret)
 	uint64_t value;
 
 	if (str_eq(text, "-1") || str_eq(text, "unlimited")) {
-		/* What the reader of numbers takes for unlimited, see json_get_u64. */
 		*ret = INT64_MAX;
 		return 0;
 	}
@@ -293,11 +295,14 @@ static int limit_read(const struct json_at *at, const char *text, int64_t *ret)
 
 static int limit_member(const struct json_at *at, json_t *v, int64_t *ret)
 {
-	if (json_is_string(v))
+	uint64_t wide;
+
+	if (json_is_string(v) && !json_is_wide(v, &wide))
 		return limit_read(at, json_string_value(v), ret);
-	if (!json_is_integer(v) || json_integer_value(v) < -1)
+	if (!json_clamped(v, ret) || *ret < -1)
 		return json_fail(at, "must be a number that is not negative, or -1");
-	*ret = json_integer_value(v) < 0 ? INT64_MAX : json_integer_value(v);
+	if (*ret < 0)
+		*ret = INT64_MAX;
 	return 0;
 }
 
@@ -341,6 +346,11 @@ static const char *rlimit_name(const char *name)
 	return NULL;
 }
 
+static json_t *limit_json(int64_t limit)
+{
+	return json_from_u64(limit == INT64_MAX ? UINT64_MAX : (uint64_t)limit);
+}
+
 int short_ulimits(struct short_form *s, const struct json_at *at, json_t *v)
 {
 	json_t *rlimits = short_list(s->doc, "process.rlimits"), *item;
@@ -367,8 +377,8 @@ int short_ulimits(struct short_form *s, const struct json_at *at, json_t *v)
 		if (soft > hard)
 			return json_fail(&item_at, "the soft limit is above the hard limit");
 		r = short_list_put(rlimits, "type",
-				   json_pack("{s:s, s:I, s:I}", "type", name, "soft",
-					     (json_int_t)soft, "hard", (json_int_t)hard));
+				   json_pack("{s:s, s:o, s:o}", "type", name, "soft",
+					     limit_json(soft), "hard", limit_json(hard)));
 		if (r < 0)
 			return r;
 	}

@@ -30,6 +30,7 @@ static const struct spec_getter json_getters[] = {
 static const struct spec_getter *const getter_lists[] = {
 	json_getters,       spec_root_getters,  spec_process_getters,
 	spec_mount_getters, spec_linux_getters, spec_resources_getters,
+	spec_scheduling_getters, spec_machine_getters,
 };
 
 static const struct spec_getter *getter_find(json_getter *get)
@@ -177,7 +178,7 @@ static json_t *linux_features(void)
 		"{s:o, s:o, s:{s:b, s:b, s:b, s:b, s:b}, s:{s:b, s:o, s:o, s:o, s:o, s:o}, "
 		"s:{s:b}, s:{s:b}, s:{s:b}, s:{s:{s:b}}}",
 		"namespaces", namespaces(), "capabilities", words(spec_capability_names), "cgroup",
-		"v1", 0, "v2", 1, "systemd", 0, "systemdUser", 0, "rdma", 1, "seccomp", "enabled",
+		"v1", 0, "v2", 1, "systemd", 1, "systemdUser", 1, "rdma", 1, "seccomp", "enabled",
 		1, "actions", words(seccomp_actions), "operators", words(seccomp_operators),
 		"archs", words(seccomp_architectures), "knownFlags", words(seccomp_flags),
 		"supportedFlags", words(seccomp_flags), "apparmor", "enabled", 0, "selinux",

@@ -7,7 +7,7 @@
  * This is what the rest of runtime/ works from. It is filled from JSON by the field tables of spec.c,
  * spec-process.c, spec-mounts.c, spec-linux.c and spec-resources.c; the short form never comes here: spec-short.c
  * rewrites it to OCI JSON first. Pointers and lists are owned by the struct; NULL or UNSET means absent.
- * Field names follow the OCI names. Source: runtime-spec 1.2, config.md and config-linux.md.
+ * Field names follow the OCI names. Source: runtime-spec 1.3, config.md and config-linux.md.
  */
 
 #include <stdbool.h>
@@ -43,6 +43,29 @@ struct spec_user {
 	size_t additional_gid_count;
 };
 
+enum { SPEC_MASK_BITS = 8192 };	/* the most CPUs that any kernel is built for */
+
+/* "0-3,7": CPUs, or memory nodes. */
+struct spec_mask {
+	bool set;
+	unsigned long bits[SPEC_MASK_BITS / (8 * sizeof(unsigned long))];
+};
+
+/* As sched_setattr(2) takes it. */
+struct spec_scheduler {
+	bool set;
+	int policy;			/* SCHED_x */
+	int64_t nice, priority;
+	uint64_t flags;			/* SCHED_FLAG_x */
+	uint64_t runtime, deadline, period;	/* nanoseconds */
+};
+
+struct spec_io_priority {
+	bool set;
+	int io_class;			/* IOPRIO_CLASS_x */
+	int64_t priority;
+};
+
 struct spec_process {
 	bool terminal;
 	int64_t console_height, console_width;	/* SPEC_UNSET */
@@ -54,6 +77,10 @@ struct spec_process {
 	size_t rlimit_count;
 	bool no_new_privileges;
 	int64_t oom_score_adj;		/* SPEC_UNSET */
+	struct spec_scheduler scheduler;
+	struct spec_io_priority io_priority;
+	struct spec_mask cpus_initial, cpus_final;	/* execCPUAffinity */
+	char *apparmor_profile, *selinux_label;		/* NULL: none */
 };
 
 struct spec_id_map {
@@ -102,6 +129,27 @@ struct spec_sysctl {
 	char *key, *value;		/* key with '.', as in the spec */
 };
 
+/* A network device that is moved in. */
+struct spec_net_device {
+	char *name, *new_name;		/* on the host, inside */
+};
+
+struct spec_memory_policy {
+	bool set;
+	int mode;			/* MPOL_x */
+	int64_t flags;			/* MPOL_F_x */
+	struct spec_mask nodes;
+};
+
+/* A part of resctrl. */
+struct spec_intel_rdt {
+	bool set;
+	char *clos_id;			/* NULL: the container's id */
+	struct str_list schemata;
+	char *l3_cache_schema, *mem_bw_schema;
+	bool monitoring;
+};
+
 struct spec_linux {
 	struct spec_namespace namespaces[NS_COUNT];
 	struct spec_id_map *uid_mappings, *gid_mappings;
@@ -116,6 +164,12 @@ struct spec_linux {
 	struct seccomp_profile *seccomp; /* NULL: none */
 	uint64_t rootfs_propagation;	/* MS_*, 0: unset (private slave handling is rootfs.c's) */
 	struct str_list masked_paths, readonly_paths;
+	struct spec_net_device *net_devices;
+	size_t net_device_count;
+	int personality;		/* PER_x, -1: unset */
+	struct spec_memory_policy memory_policy;
+	struct spec_intel_rdt intel_rdt;
+	char *mount_label;		/* NULL: none */
 };
 
 struct spec_hook {

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -49,6 +50,7 @@ static const struct json_field record_fields[] = {
 	{ "bundle", json_get_string, AT(state.bundle), JSON_REQUIRED, NULL, NULL },
 	{ "rootfs", json_get_string, AT(state.rootfs), JSON_OPTIONAL, NULL, NULL },
 	{ "cgroupPath", json_get_string, AT(state.cgroup_path), JSON_ABSOLUTE, NULL, NULL },
+	{ "cgroupUnit", json_get_string, AT(state.cgroup_unit), JSON_NOT_EMPTY, NULL, NULL },
 	{ "cgroupMade", json_get_bool, AT(state.cgroup_made), JSON_OPTIONAL, NULL, NULL },
 	{ "removeAtExit", json_get_bool, AT(state.remove_at_exit), JSON_OPTIONAL, NULL, NULL },
 	{ "poststopOwed", json_get_bool, AT(state.poststop_owed), JSON_OPTIONAL, NULL, NULL },
@@ -75,11 +77,12 @@ static json_t *annotations_json(const struct str_list *list)
 int state_write(const struct state_dir *dir, const struct state *state)
 {
 	cleanup_json json_t *v = json_pack(
-		"{si ss ss ss ss si sI si sI ss ss* ss* sb sb sb ss ss* so}", "version", STATE_VERSION, "id",
+		"{si ss ss ss ss si sI si sI ss ss* ss* ss* sb sb sb ss ss* so}", "version", STATE_VERSION, "id",
 		state->id, "ociVersion", state->oci_version, "phase", phase_names[state->phase].name,
 		"bootId", state->boot_id, "pid", (int)state->pid, "pidStart", (json_int_t)state->pid_start,
 		"keeperPid", (int)state->keeper_pid, "keeperStart", (json_int_t)state->keeper_start,
 		"bundle", state->bundle, "rootfs", state->rootfs, "cgroupPath", state->cgroup_path,
+		"cgroupUnit", state->cgroup_unit,
 		"cgroupMade", state->cgroup_made, "removeAtExit", state->remove_at_exit, "poststopOwed",
 		state->poststop_owed, "created", state->created, "log", state->log, "annotations",
 		annotations_json(&state->annotations));
@@ -130,6 +133,26 @@ int state_read(const struct state_dir *dir, struct state *ret_state)
 	return 0;
 }
 
+bool state_is_readable(const struct state_dir *dir)
+{
+	cleanup_fd int fd = openat(dir->fd, "state.json", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	char piece[4096];
+	struct stat st = { .st_mode = 0 };
+	ssize_t n;
+
+	/* A link, a folder, a pipe: certainly not what we wrote. */
+	if (fd < 0)
+		return errno == ELOOP || errno == ENXIO;
+	if (fstat(fd, &st) < 0)
+		return false;
+	if (!S_ISREG(st.st_mode))
+		return true;
+	do
+		n = read(fd, piece, sizeof(piece));
+	while (n > 0 || (n < 0 && errno == EINTR));
+	return n == 0;
+}
+
 void state_done(struct state *state)
 {
 	free(state->id);
@@ -137,6 +160,7 @@ void state_done(struct state *state)
 	free(state->rootfs);
 	free(state->oci_version);
 	free(state->cgroup_path);
+	free(state->cgroup_unit);
 	free(state->created);
 	free(state->log);
 	str_list_done(&state->annotations);

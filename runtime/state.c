@@ -82,13 +82,32 @@ int state_root_open(const char *root)
 	return fd < 0 ? fail(errno, "open the state folder '%s'", root) : fd;
 }
 
-/* The folder that we hold open may have been removed, and made anew, while we waited for its lock. */
-static bool dir_is_current(int root, const char *id, int fd)
+/*
+ * The folder that we hold open may have been removed, and made anew, while we waited for its lock.
+ * Return: 1 or 0, or a recorded failure.
+ */
+static int dir_is_current(int root, const char *id, int fd)
 {
 	struct stat named, held;
 
-	return fstatat(root, id, &named, AT_SYMLINK_NOFOLLOW) == 0 && fstat(fd, &held) == 0 &&
-	       named.st_ino == held.st_ino && named.st_dev == held.st_dev;
+	if (fstatat(root, id, &named, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : fail(errno, "look at the state folder of '%s'", id);
+	if (fstat(fd, &held) < 0)
+		return fail(errno, "look at the state folder of '%s'", id);
+	return named.st_ino == held.st_ino && named.st_dev == held.st_dev;
+}
+
+/* Return: 1 when locked, 0 when somebody else has it, or a recorded failure. */
+static int dir_lock(int fd)
+{
+	int r;
+
+	do
+		r = flock(fd, LOCK_EX | LOCK_NB);
+	while (r < 0 && errno == EINTR);
+	if (r < 0 && errno != EWOULDBLOCK)
+		return fail(errno, "lock the state folder");
+	return r == 0;
 }
 
 static int dir_open(int root, const char *id)
@@ -119,24 +138,26 @@ int state_make(const char *root, const char *id, struct state_dir *ret_dir)
 	fd = dir_open(root_fd, id);
 	if (fd < 0)
 		return fail(errno, "open the state folder '%s/%s'", root, id);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0 || !dir_is_current(root_fd, id, fd))
-		return exists_already(id);
+	r = dir_lock(fd);
+	if (r > 0)
+		r = dir_is_current(root_fd, id, fd);
+	if (r <= 0)
+		return r < 0 ? r : exists_already(id);
 	if (!made && faccessat(fd, "state.json", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return exists_already(id);
 	*ret_dir = (struct state_dir){ .fd = steal_fd(&fd), .root = steal_fd(&root_fd), .locked = true };
 	return 0;
 }
 
-static bool lock_wait(int fd, int timeout_ms)
+/* Return: as dir_lock(); 0 after @timeout_ms. */
+static int lock_wait(int fd, int timeout_ms)
 {
 	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
+	int r;
 
-	for (int waited = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; waited += 10) {
-		if (waited >= timeout_ms)
-			return false;
+	for (int waited = 0; (r = dir_lock(fd)) == 0 && waited < timeout_ms; waited += 10)
 		(void)nanosleep(&pause, NULL);
-	}
-	return true;
+	return r;
 }
 
 int state_open(const char *root, const char *id, bool lock, struct state_dir *ret_dir)
@@ -153,11 +174,14 @@ int state_open(const char *root, const char *id, bool lock, struct state_dir *re
 	if (fd < 0)
 		return errno == ENOENT ? STATE_NOT_FOUND : fail(errno, "open the state folder '%s/%s'", root, id);
 	if (lock) {
-		if (!lock_wait(fd, LOCK_TIMEOUT_MS))
+		r = lock_wait(fd, LOCK_TIMEOUT_MS);
+		if (r == 0)
 			return fail_plain(EBUSY, "container '%s' is being worked on by another nacelle for "
 					  "more than %d s", id, LOCK_TIMEOUT_MS / 1000);
-		if (!dir_is_current(root_fd, id, fd))
-			return STATE_NOT_FOUND;
+		if (r > 0)
+			r = dir_is_current(root_fd, id, fd);
+		if (r <= 0)
+			return r < 0 ? r : STATE_NOT_FOUND;
 	}
 	*ret_dir = (struct state_dir){ .fd = steal_fd(&fd), .root = steal_fd(&root_fd), .locked = lock };
 	return 0;

@@ -37,6 +37,7 @@ struct state {
 	pid_t keeper_pid;		/* 0: none */
 	uint64_t keeper_start;
 	char *cgroup_path;		/* NULL: no cgroup */
+	char *cgroup_unit;		/* the scope in which systemd made it, or NULL */
 	bool cgroup_made;		/* by us: may be killed and removed */
 	bool remove_at_exit;		/* --rm */
 	bool poststop_owed;		/* the runtime hooks began, and there are poststop hooks */
@@ -85,6 +86,9 @@ int state_write(const struct state_dir *dir, const struct state *state);
 /* state_read() - Return: 0, STATE_NOT_FOUND (no record in the folder), or a recorded failure (corrupt). */
 int state_read(const struct state_dir *dir, struct state *ret_state);
 void state_done(struct state *state);
+
+/* state_is_readable() - whether the record's bytes can be had, whatever they say: then it is they that are wrong. */
+bool state_is_readable(const struct state_dir *dir);
 
 /* state_is_stale() - written before this boot. */
 bool state_is_stale(const struct state *state);

@@ -12,6 +12,7 @@
 
 #include "cgroups/cgroup.h"
 #include "cgroups/devices.h"
+#include "cgroups/systemd.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/log.h"
 #include "runtime/kept.h"
@@ -262,8 +263,10 @@ static int devices_apply(const struct update *u, const struct cgroup_limits *lim
 
 static int limits_write(const struct update *u, const struct cgroup_limits *limits)
 {
-	int r = cgroup_limits_apply(u->cgroup.fd, limits);
+	int r = u->state.cgroup_unit ? systemd_scope_update(u->state.cgroup_unit, limits) : 0;
 
+	if (r == 0)
+		r = cgroup_limits_apply(u->cgroup.fd, limits);
 	return r < 0 ? r : devices_apply(u, limits);
 }
 

@@ -36,6 +36,7 @@ extern const struct command commands[];
 
 COMMAND(create);
 COMMAND(delete);
+COMMAND(events);
 COMMAND(exec);
 COMMAND(features);
 COMMAND(kill);
@@ -48,6 +49,8 @@ COMMAND(run);
 COMMAND(spec);
 COMMAND(start);
 COMMAND(state);
+COMMAND(stats);
 COMMAND(stop);
+COMMAND(update);
 COMMAND(wait);
 #undef COMMAND

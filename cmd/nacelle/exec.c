@@ -35,7 +35,7 @@ const struct option_row exec_options[] = {
 	{ "interactive", 'i', OPTION_FLAG, EXEC(interactive), NULL, "hand on standard input (it always is)" },
 	{ "detach-keys", 0, OPTION_STRING, EXEC(detach_keys), "KEYS", "with --tty: leave it by these (" DETACH_KEYS_DEFAULT ")" },
 	{ "env", 'e', OPTION_LIST, EXEC(env), "NAME[=VALUE]", "environment; without a value: ours" },
-	{ "user", 'u', OPTION_STRING, EXEC(user), "UID[:GID]", "user and group" },
+	{ "user", 'u', OPTION_STRING, EXEC(user), "USER[:GROUP]", "user and group, by name or number" },
 	{ "additional-gids", 'g', OPTION_LIST, EXEC(gids), "GID", "a further group" },
 	{ "workdir", 'w', OPTION_STRING, EXEC(cwd), "DIR", "working directory" },
 	{ "cwd", 0, OPTION_STRING, EXEC(cwd), "DIR", "the same" },
@@ -74,38 +74,26 @@ static json_t *member(json_t *object, const char *key, bool array)
 	return put(object, key, v) < 0 ? NULL : v;
 }
 
-static int id_read(const char *text, size_t length, const char *flag, uint32_t *ret_id)
+static int id_read(const char *text, const char *flag, uint32_t *ret_id)
 {
-	cleanup_free char *word = strndup(text, length);
 	uint64_t id;
 
-	if (!word)
-		return fail(ENOMEM, "read the user");
-	if (str_to_u64(word, UINT32_MAX - 1, &id) == 0) {
-		*ret_id = (uint32_t)id;
-		return 0;
-	}
-	/* Whoever is meant by a name is known inside alone. Nothing else ever becomes an id, root's least of all. */
-	if (*word && word[strspn(word, "+-0123456789")] && !strpbrk(word, " \t/") && *word != '-' &&
-	    !(*word >= '0' && *word <= '9'))
-		return fail_plain(ENOTSUP, "%s: '%s': names are not supported yet, give a number", flag, word);
-	return fail_plain(EINVAL, "%s: '%s' is not an id (0 to 4294967294)", flag, word);
+	if (str_to_u64(text, UINT32_MAX - 1, &id) < 0)
+		return fail_plain(EINVAL, "%s: '%s' is not an id (0 to 4294967294)", flag, text);
+	*ret_id = (uint32_t)id;
+	return 0;
 }
 
-/* As docker has it: without a group it is root's, and further groups are those of --additional-gids. */
-static int user_put(json_t *process, const char *text)
+/*
+ * The container's own user and groups no longer count. Who is meant is found out inside, where the container's
+ * passwd and group are (exec_options); until then it is nobody.
+ */
+static int user_put(json_t *process)
 {
-	size_t length = strcspn(text, ":");
-	uint32_t uid, gid = 0;
-	json_t *user;
-	int r = id_read(text, length, "--user", &uid);
+	json_t *mask = json_object_get(json_object_get(process, "user"), "umask");
 
-	if (r == 0 && text[length])
-		r = id_read(text + length + 1, strlen(text + length + 1), "--user", &gid);
-	if (r < 0)
-		return r;
-	user = json_pack("{s:I, s:I}", "uid", (json_int_t)uid, "gid", (json_int_t)gid);
-	return put(process, "user", user);
+	/* "O*": nothing at all when it was not there */
+	return put(process, "user", json_pack("{s:i, s:i, s:O*}", "uid", 65534, "gid", 65534, "umask", mask));
 }
 
 static int gids_put(json_t *process, const struct str_list *gids)
@@ -115,8 +103,8 @@ static int gids_put(json_t *process, const struct str_list *gids)
 	if (!list)
 		return -ENOMEM;
 	for (size_t i = 0; i < gids->count; i++) {
-		uint32_t gid;
-		int r = id_read(gids->items[i], strlen(gids->items[i]), "--additional-gids", &gid);
+		uint32_t gid = 0;
+		int r = id_read(gids->items[i], "--additional-gids", &gid);
 
 		if (r < 0)
 			return r;
@@ -192,7 +180,7 @@ static int flags_put(const struct exec_flags *o, json_t *process)
 	int r = 0;
 
 	if (o->user)
-		r = user_put(process, o->user);
+		r = user_put(process);
 	if (r == 0 && o->gids.count)
 		r = gids_put(process, &o->gids);
 	if (r == 0 && o->env.count)
@@ -233,7 +221,7 @@ static int process_make(struct exec *e, const struct operands *operands)
 static int exec_create(struct exec *e, struct container_child *ret_child)
 {
 	struct exec_options options = {
-		.pid_file = e->flags.pid_file, .console_socket = e->flags.console_socket,
+		.user = e->flags.user, .pid_file = e->flags.pid_file, .console_socket = e->flags.console_socket,
 		.preserve_fds = (unsigned int)e->flags.preserve_fds, .keep_terminal = e->terminal,
 		.stdio = { -1, -1, -1 },
 	};

@@ -24,7 +24,8 @@ const struct option_row global_options[] = {
 	{ "log", 0, OPTION_STRING, GLOBAL(log), "FILE", "append messages to FILE" },
 	{ "log-format", 0, OPTION_STRING, GLOBAL(log_format), "FORMAT", "text or json" },
 	{ "debug", 0, OPTION_FLAG, GLOBAL(debug), NULL, "say what is being done" },
-	{ "systemd-cgroup", 0, OPTION_REFUSED, 0, NULL, NULL },
+	{ "systemd-cgroup", 0, OPTION_FLAG, GLOBAL(systemd_cgroup), NULL, "have cgroups made by systemd, as scopes" },
+	{ "cgroup-manager", 0, OPTION_STRING, GLOBAL(cgroup_manager), "MANAGER", "cgroupfs, or systemd (as --systemd-cgroup)" },
 	{ "rootless", 0, OPTION_STRING, GLOBAL(rootless), "WHEN", "auto, true or false; found out by itself" },
 	{ "version", 'v', OPTION_FLAG, GLOBAL(version), NULL, "print the version" },
 	{ "help", 'h', OPTION_FLAG, GLOBAL(help), NULL, "print this" },
@@ -33,7 +34,7 @@ const struct option_row global_options[] = {
 
 /* What the configuration file has of these. */
 struct configured {
-	char *root, *log, *log_format;
+	char *root, *log, *log_format, *cgroup_manager;
 	bool debug;
 };
 
@@ -41,6 +42,7 @@ static const struct json_field configured_fields[] = {
 	{ "root", json_get_string, offsetof(struct configured, root), JSON_OPTIONAL, NULL, NULL },
 	{ "log", json_get_string, offsetof(struct configured, log), JSON_OPTIONAL, NULL, NULL },
 	{ "log_format", json_get_string, offsetof(struct configured, log_format), JSON_OPTIONAL, NULL, NULL },
+	{ "cgroup_manager", json_get_string, offsetof(struct configured, cgroup_manager), JSON_OPTIONAL, NULL, NULL },
 	{ "debug", json_get_bool, offsetof(struct configured, debug), JSON_OPTIONAL, NULL, NULL },
 	{ .name = NULL },
 };
@@ -109,11 +111,23 @@ static int log_choose(const struct global_options *o, const struct configured *c
 			o->debug || c->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING);
 }
 
+static int manager_choose(const struct global_options *o, const struct configured *c, bool *ret_systemd)
+{
+	const char *manager = o->cgroup_manager ? o->cgroup_manager : c->cgroup_manager ? c->cgroup_manager : "cgroupfs";
+
+	if (!str_eq(manager, "systemd") && !str_eq(manager, "cgroupfs"))
+		return usage_fail(NULL, "--cgroup-manager: '%s' is neither 'cgroupfs' nor 'systemd'", manager);
+	*ret_systemd = o->systemd_cgroup || str_eq(manager, "systemd");
+	return 0;
+}
+
 int globals_set(const struct global_options *o, struct globals *ret)
 {
+	/* as long as the program, which is one command */
+	static char *root, *data;
 	struct configured c = { .root = NULL };
-	char *root = NULL, *data = NULL;
-	int r = 0;
+	bool systemd = false;
+	int r;
 
 	if (o->rootless && !str_eq(o->rootless, "auto") && !str_eq(o->rootless, "true") && !str_eq(o->rootless, "false"))
 		return usage_fail(NULL, "--rootless: '%s' is neither 'auto' nor 'true' nor 'false'", o->rootless);
@@ -127,14 +141,14 @@ int globals_set(const struct global_options *o, struct globals *ret)
 		r = root_choose(o->root ? o->root : c.root, &root);
 	if (r == 0)
 		r = data_choose(o->data, &data);
+	if (r == 0)
+		r = manager_choose(o, &c, &systemd);
 	free(c.root);
 	free(c.log);
 	free(c.log_format);
-	if (r < 0) {
-		free(root);
-		free(data);
+	free(c.cgroup_manager);
+	if (r < 0)
 		return r;
-	}
-	ret->place = (struct container_place){ .root = root, .data = data };
+	ret->place = (struct container_place){ .root = root, .data = data, .systemd_cgroup = systemd };
 	return 0;
 }

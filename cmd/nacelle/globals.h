@@ -12,8 +12,8 @@
 struct globals;
 
 struct global_options {
-	const char *root, *data, *log, *log_format, *rootless;
-	bool debug, help, version;
+	const char *root, *data, *log, *log_format, *rootless, *cgroup_manager;
+	bool systemd_cgroup, debug, help, version;
 };
 
 extern const struct option_row global_options[];

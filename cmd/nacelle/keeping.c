@@ -84,6 +84,19 @@ static int log_make(const char *log)
 	return fd < 0 ? fail(errno, "make the log '%s'", log) : fd;
 }
 
+/* Take the log and its folder back, which the deletion did only if it came to know of them. */
+static void log_unmake(const char *log)
+{
+	cleanup_free char *folder = log ? strdup(log) : NULL;
+	char *slash = folder ? strrchr(folder, '/') : NULL;
+
+	if (!slash)
+		return;
+	(void)unlink(log);
+	*slash = '\0';
+	(void)rmdir(folder);
+}
+
 /* "--name FD", with an fd that lives on through execve. */
 static int argument_fd(struct str_list *args, const char *name, int fd)
 {
@@ -266,8 +279,7 @@ static _Noreturn void detached_parent(struct keeping *k, int sock)
 	if (r == 0)
 		r = keeper_become(k, child.pid, &fds);
 	r = undone(k, &child, r);
-	if (k->log)
-		(void)unlink(k->log);
+	log_unmake(k->log);
 	sync_send_failure(sock, r);
 	_exit(fail_status());
 }

@@ -50,7 +50,7 @@ const struct option_row run_options[] = {
 	{ "memory", 'm', OPTION_STRING, RUN(memory), "SIZE", "limit of its memory, as in 64M" },
 	{ "cpus", 0, OPTION_STRING, RUN(cpus), "NUMBER", "limit of its CPU time, as in 0.5" },
 	{ "pids-limit", 0, OPTION_STRING, RUN(pids), "NUMBER", "limit of its processes; -1: none" },
-	{ "user", 'u', OPTION_STRING, RUN(user), "UID[:GID]", "user and group" },
+	{ "user", 'u', OPTION_STRING, RUN(user), "USER[:GROUP]", "user and group, by name or number" },
 	{ "workdir", 'w', OPTION_STRING, RUN(cwd), "DIR", "working directory" },
 	{ "hostname", 0, OPTION_STRING, RUN(hostname), "NAME", "host name" },
 	{ "read-only", 0, OPTION_FLAG, RUN(read_only), NULL, "its root cannot be written" },
@@ -194,6 +194,18 @@ static bool oom_found(const struct run *run, int status)
 	return killed;
 }
 
+/* Who keeps a container without a keeper writes down its end. */
+static void ending_record(const struct run *run, int status, bool oom)
+{
+	cleanup_fd int ending = -1;
+	int r = container_keep(&run->globals->place, run->id, getpid(), &ending);
+
+	if (r == 0)
+		r = keeper_ending_write(ending, status, oom);
+	if (r < 0)
+		log_warn("the end of container '%s' could not be recorded, ignoring", run->id);
+}
+
 /* --- in front of it ------------------------------------------------------------------------------- */
 
 /* What docker does without -i; runc's way is to share the caller's. */
@@ -259,6 +271,7 @@ static int run_terminal(struct run *run, int signals)
 	cleanup_fd int program = keeping_program();
 	struct keeping k = keeping_of(run, program);
 	struct detach_keys keys;
+	bool oom;
 	int status = STATUS_OURS, r = detach_keys_read(run->o.detach_keys, &keys);
 
 	if (r < 0)
@@ -270,8 +283,11 @@ static int run_terminal(struct run *run, int signals)
 	}
 	if (r < 0)
 		return r;
-	oom_say(run, oom_found(run, status));
-	if (!run->o.keep)
+	oom = oom_found(run, status);
+	oom_say(run, oom);
+	if (run->o.keep)
+		ending_record(run, status, oom);
+	else
 		run_remove(run);
 	return status;
 }

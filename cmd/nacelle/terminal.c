@@ -242,12 +242,24 @@ static int round_once(struct proxy *x, bool *ret_talk)
 	return r;
 }
 
+/*
+ * Started in the background (by timeout(1), say) we would be stopped for reading the terminal or changing its
+ * modes, and the payload would wait for ever: it runs without input then.
+ */
+static bool input_is_ours(void)
+{
+	pid_t group = tcgetpgrp(STDIN_FILENO);
+
+	return group < 0 || group == getpgrp();
+}
+
 int terminal_proxy(const struct terminal_proxy *p)
 {
+	bool input = p->input && input_is_ours();
 	struct proxy x = {
 		.p = p,
 		.shown = { .from = p->master, .to = STDOUT_FILENO },
-		.typed = { .from = p->input ? STDIN_FILENO : -1, .to = p->master },
+		.typed = { .from = input ? STDIN_FILENO : -1, .to = p->master },
 	};
 	cleanup_fd int slave = ioctl(p->master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	int flags = fcntl(p->master, F_GETFL), r;
@@ -256,7 +268,7 @@ int terminal_proxy(const struct terminal_proxy *p)
 	if (flags < 0 || fcntl(p->master, F_SETFL, flags | O_NONBLOCK) < 0)
 		return fail(errno, "use the terminal");
 	terminal_size_copy(p->master);
-	r = p->input ? modes_raw() : 0;
+	r = input ? modes_raw() : 0;
 	while (r == 0 && !talk && !x.detach)
 		r = round_once(&x, &talk);
 	if (r == 0)

@@ -23,8 +23,9 @@ static int string_check(const struct json_at *at, json_t *v, const struct json_f
 {
 	char quoted[STR_QUOTE_SIZE];
 	const char *text = json_string_value(v);
+	uint64_t wide;
 
-	if (!text)
+	if (!text || json_is_wide(v, &wide))
 		return fail_type(at, "a string", v);
 	/* json_parse() lets none through; a value that was put together by hand may. */
 	if (strlen(text) != json_string_length(v))
@@ -75,14 +76,26 @@ int json_get_bool(const struct json_at *at, json_t *v, void *target, const struc
 	return 0;
 }
 
+bool json_clamped(const json_t *v, int64_t *ret)
+{
+	uint64_t wide;
+
+	if (json_is_integer(v))
+		*ret = json_integer_value(v);
+	else if (json_is_wide(v, &wide))
+		*ret = INT64_MAX;
+	else
+		return false;
+	return true;
+}
+
 /* An integer of @min to @max. */
 static int int_read(const struct json_at *at, json_t *v, int64_t min, int64_t max, int64_t *ret)
 {
 	int64_t value;
 
-	if (!json_is_integer(v))
+	if (!json_clamped(v, &value))
 		return fail_type(at, "an integer", v);
-	value = json_integer_value(v);
 	if (value >= min && value <= max) {
 		*ret = value;
 		return 0;
@@ -104,11 +117,14 @@ int json_get_int(const struct json_at *at, json_t *v, void *target, const struct
 int json_get_u64(const struct json_at *at, json_t *v, void *target, const struct json_field *field)
 {
 	int64_t value = 0;
-	int r = int_read(at, v, 0, INT64_MAX, &value);
+	int r;
 
 	(void)field;
+	if (json_is_wide(v, target))
+		return 0;
+	r = int_read(at, v, 0, INT64_MAX, &value);
 	if (r == 0)
-		*(uint64_t *)target = value == INT64_MAX ? UINT64_MAX : (uint64_t)value;
+		*(uint64_t *)target = (uint64_t)value;
 	return r;
 }
 
@@ -167,8 +183,9 @@ static int fail_enum(const struct json_at *at, const char *text, const struct js
 int json_get_enum(const struct json_at *at, json_t *v, void *target, const struct json_field *field)
 {
 	const char *text = json_string_value(v);
+	uint64_t wide;
 
-	if (!text)
+	if (!text || json_is_wide(v, &wide))
 		return fail_type(at, "a string", v);
 	for (const struct json_name *n = field->arg; n->name; n++) {
 		if (str_eq(n->name, text)) {

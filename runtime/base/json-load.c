@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From text to json_t and back. jansson refuses an integer that does not fit 64 bits, yet podman
- * and docker write 2^64-1 for "unlimited": only after that refusal, integer literals beyond 2^63-1
- * are lowered to it in a copy of the text, column for column, and the copy is parsed. Depth is
- * counted in the text beforehand, so that a message can say where.
+ * From text to json_t and back. jansson refuses an integer beyond 2^63-1, yet podman and docker write
+ * 2^64-1 for "unlimited", and masks of a seccomp profile may have the highest bit. Only after that
+ * refusal, such literals are lowered to 2^63-1 in a copy of the text, column for column, the copy is
+ * parsed, and what was lowered is put back as a wide integer (see json.h): jansson keeps the order of
+ * the text, so the tree and the literals are walked side by side. Depth is counted in the text
+ * beforehand, so that a message can say where.
  */
 #include "runtime/base/json.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -87,39 +91,130 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Whether the @n characters are an integer as JSON writes it, and beyond 2^63-1. */
-static bool is_too_large(const char *word, size_t n)
+/* Whether the @n characters are an integer as JSON writes it, and 2^63-1 or more. */
+static bool is_large(const char *word, size_t n)
 {
 	const size_t most = sizeof(int64_max_digits) - 1;
 
 	for (size_t i = 0; i < n; i++)
 		if (!is_digit(word[i]))
 			return false;
-	return word[0] != '0' && (n > most || (n == most && memcmp(word, int64_max_digits, n) > 0));
+	return word[0] != '0' && (n > most || (n == most && memcmp(word, int64_max_digits, n) >= 0));
 }
 
-/* Lower integers beyond 2^63-1 to it, in place; blanks fill what gets shorter. */
-static void integers_saturate(char *text, size_t size)
-{
-	for (size_t i = 0; i < size; i++) {
-		size_t begin = i;
+/* A text, and how far it was searched for large integers. */
+struct search {
+	const char *text;
+	size_t size, at;
+};
 
-		if (text[i] == '"') {
-			i = string_end(text, size, i);
+/* The next literal that is_large(). Return: its length, with its place in @ret; 0: there is none. */
+static size_t large_next(struct search *s, size_t *ret)
+{
+	while (s->at < s->size) {
+		size_t begin = s->at;
+
+		if (s->text[begin] == '"') {
+			s->at = string_end(s->text, s->size, begin) + 1;
 			continue;
 		}
 		/* Fractions, exponents and negative numbers are other words: left to fail. */
-		while (i < size && (is_digit(text[i]) || (text[i] && strchr("+-.eE", text[i]))))
-			i++;
-		if (i == begin)
-			continue;
-		if (is_too_large(text + begin, i - begin)) {
-			memset(text + begin, ' ', i - begin);
-			memcpy(text + begin, int64_max_digits, sizeof(int64_max_digits) - 1);
+		while (s->at < s->size &&
+		       (is_digit(s->text[s->at]) || (s->text[s->at] && strchr("+-.eE", s->text[s->at]))))
+			s->at++;
+		if (s->at == begin) {
+			s->at++;
+		} else if (is_large(s->text + begin, s->at - begin)) {
+			*ret = begin;
+			return s->at - begin;
 		}
-		/* What ended the word is looked at next: it may begin a string. */
-		i--;
 	}
+	return 0;
+}
+
+/* Lower large integers to 2^63-1, in place; blanks fill what gets shorter. */
+static void integers_lower(char *text, size_t size)
+{
+	struct search search = { .text = text, .size = size };
+	size_t begin = 0, n;
+
+	while ((n = large_next(&search, &begin))) {
+		memset(text + begin, ' ', n);
+		memcpy(text + begin, int64_max_digits, sizeof(int64_max_digits) - 1);
+	}
+}
+
+enum { WIDE_MAX = sizeof("18446744073709551615") };
+
+bool json_is_wide(const json_t *v, uint64_t *ret_value)
+{
+	const char *text = json_string_value(v);
+	size_t n = json_string_length(v);
+
+	/* json_string_length() of anything else is 0. */
+	if (n < 2 || n > WIDE_MAX || text[0] != '\0')
+		return false;
+	return str_to_u64(text + 1, UINT64_MAX, ret_value) == 0;
+}
+
+json_t *json_from_u64(uint64_t value)
+{
+	char text[WIDE_MAX + 1];
+
+	if (value <= INT64_MAX)
+		return json_integer((json_int_t)value);
+	return json_stringn_nocheck(text, (size_t)snprintf(text, sizeof(text), "%c%" PRIu64, 0, value));
+}
+
+/* What was lowered, as it is in the text. New reference, NULL without memory. */
+static json_t *wide_new(struct search *search)
+{
+	char text[WIDE_MAX] = { 0 };
+	uint64_t value = UINT64_MAX;
+	size_t begin = 0, n = large_next(search, &begin);
+
+	/* a length that str_to_u64() need not judge is beyond it */
+	if (n > 0 && n < sizeof(text)) {
+		memcpy(text, search->text + begin, n);
+		if (str_to_u64(text, UINT64_MAX, &value) < 0)
+			value = UINT64_MAX;
+	}
+	return json_from_u64(value);
+}
+
+static bool is_lowered(const json_t *v)
+{
+	return json_is_integer(v) && json_integer_value(v) == INT64_MAX;
+}
+
+/* Put back what integers_lower() lowered. Return: 0, or -1 without memory. */
+static int integers_widen(json_t *v, struct search *search)
+{
+	json_t *item;
+	size_t i;
+	int r = 0;
+
+	for (void *at = json_object_iter(v); at && r == 0; at = json_object_iter_next(v, at)) {
+		item = json_object_iter_value(at);
+		r = is_lowered(item) ? json_object_iter_set_new(v, at, wide_new(search)) :
+				       integers_widen(item, search);
+	}
+	json_array_foreach(v, i, item) {
+		if (r == 0)
+			r = is_lowered(item) ? json_array_set_new(v, i, wide_new(search)) :
+					       integers_widen(item, search);
+	}
+	return r;
+}
+
+static int widen(json_t **v, const char *text, size_t size)
+{
+	struct search search = { .text = text, .size = size };
+
+	if (integers_widen(*v, &search) == 0)
+		return 0;
+	json_decref(*v);
+	return fail(ENOMEM, "keep the document's integers");
 }
 
 static int fail_parse(const char *name, const json_error_t *error)
@@ -167,13 +262,15 @@ int json_parse(const char *name, const char *text, size_t size, json_t **ret_v)
 		if (!copy)
 			return fail(ENOMEM, "parse '%s'", name);
 		memcpy(copy, text, size);
-		integers_saturate(copy, size);
+		integers_lower(copy, size);
 		v = json_loadb(copy, size, JSON_REJECT_DUPLICATES, &error);
 	}
 	if (!v)
 		return fail_parse(name, &error);
-	*ret_v = v;
-	return 0;
+	r = copy ? widen(&v, text, size) : 0;
+	if (r == 0)
+		*ret_v = v;
+	return r;
 }
 
 int json_read_fd(const char *name, int fd, json_t **ret_v)
@@ -211,7 +308,32 @@ int json_read_at(int dir, const char *file, const char *name, json_t **ret_v)
 	return json_read_fd(name, fd, ret_v);
 }
 
+/* Wide integers, back to what they were: a NUL begins no other string, and a quote within one is escaped. */
+static void wide_write(char *text)
+{
+	static const char begin[] = "\"\\u0000";
+	char *to = strstr(text, begin);
+
+	for (const char *from = to; from && *from;) {
+		const char *digits = str_starts(from, begin);
+
+		if (!digits) {
+			*to++ = *from++;
+			continue;
+		}
+		for (from = digits; *from && *from != '"';)
+			*to++ = *from++;
+		from += *from == '"';
+	}
+	if (to)
+		*to = '\0';
+}
+
 char *json_text(const json_t *v)
 {
-	return json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
+	char *text = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
+
+	if (text)
+		wide_write(text);
+	return text;
 }

@@ -81,6 +81,10 @@ int json_fail(const struct json_at *at, const char *fmt, ...)
 
 const char *json_type_text(const json_t *v)
 {
+	uint64_t wide;
+
+	if (json_is_wide(v, &wide))
+		return "an integer";
 	switch (json_typeof(v)) {
 	case JSON_OBJECT: return "an object";
 	case JSON_ARRAY: return "an array";

@@ -104,8 +104,8 @@ int json_object_read(const struct json_at *at, json_t *v, const struct json_fiel
 json_getter json_get_string;	/* (char *): malloc'ed; the old value is freed */
 json_getter json_get_strings;	/* (struct str_list): an array of strings; replaces */
 json_getter json_get_bool;	/* (bool) */
-json_getter json_get_int;	/* (int64_t): any integer, or @arg: struct json_range; a u64 beyond 2^63 saturates to INT64_MAX */
-json_getter json_get_u64;	/* (uint64_t): not negative; beyond 2^63-1 only as far as the loader kept it, saturated to UINT64_MAX */
+json_getter json_get_int;	/* (int64_t): any integer, or @arg: struct json_range; one beyond 2^63-1 saturates to INT64_MAX */
+json_getter json_get_u64;	/* (uint64_t): not negative; exact up to 2^64-1, to which larger ones saturate */
 json_getter json_get_u32;	/* (uint32_t): 0…4294967295 */
 json_getter json_get_enum;	/* (int): @arg: struct json_name table, strings */
 json_getter json_get_object;	/* (a struct inline): @arg: its field table */
@@ -131,8 +131,8 @@ const char *json_type_text(const json_t *v);
  * @name: of the file, for messages "<name>:<line>:<column>: …"
  *
  * Refused: syntax, duplicate keys, trailing data, NUL in a string, a depth beyond JSON_DEPTH_MAX, a size beyond
- * JSON_SIZE_MAX. An integer beyond 2^63-1 saturates to it (podman writes 18446744073709551615); one below -2^63,
- * and a real that no double holds, are refused.
+ * JSON_SIZE_MAX; an integer below -2^63, and a real that no double holds. An integer beyond 2^63-1 (podman writes
+ * 18446744073709551615) becomes a wide one, one beyond 2^64-1 saturates to that: see json_is_wide().
  * Return: 0 with @ret_v the caller's reference, or a recorded failure.
  */
 int json_parse(const char *name, const char *text, size_t size, json_t **ret_v);
@@ -142,6 +142,20 @@ int json_read_fd(const char *name, int fd, json_t **ret_v);
 
 /* json_read_at() - the same from (dir, file), which must be a regular file. @dir may be AT_FDCWD. @name as above, may be NULL for @file. */
 int json_read_at(int dir, const char *file, const char *name, json_t **ret_v);
+
+/*
+ * json_is_wide() - whether @v is an integer beyond 2^63-1, which jansson's own cannot be
+ *
+ * It is kept as what no text can spell, a string that begins with NUL, so that copies and merges keep it too. The
+ * getters and json_text() take it for the integer that it is; who looks at a value by himself asks json_clamped().
+ */
+bool json_is_wide(const json_t *v, uint64_t *ret_value);
+
+/* json_from_u64() - an integer, wide where it must be. New reference, NULL without memory. */
+json_t *json_from_u64(uint64_t value);
+
+/* json_clamped() - whether @v is any integer, with its value, at most INT64_MAX, in @ret. */
+bool json_clamped(const json_t *v, int64_t *ret);
 
 /* json_text() - compact text, keys in the order they were put; malloc'ed, NULL without memory. */
 char *json_text(const json_t *v);

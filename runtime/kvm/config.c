@@ -30,6 +30,7 @@ static const unsigned int device_needs[VM_DEVICE_KINDS] = {
 	[VM_DEVICE_VSOCK] = 1 << 0,
 	[VM_DEVICE_BLK] = 1 << 0,
 	[VM_DEVICE_PMEM] = 1 << 0,
+	[VM_DEVICE_NET] = 1 << 0,
 };
 
 static int device_check(const struct vm_device_config *device, unsigned int slot)

@@ -21,7 +21,7 @@ enum {
 	VM_VCPUS_MAX = 16,
 	VM_DEVICES_MAX = 16,
 	VM_CMDLINE_SIZE = 2048, /* the kernel's own limit, the NUL included */
-	VM_TAG_SIZE = 36,
+	VM_TAG_SIZE = 40,
 	VM_DEVICE_FDS = 2,
 };
 
@@ -43,6 +43,8 @@ enum vm_device_kind {
 	VM_DEVICE_VSOCK,
 	VM_DEVICE_BLK,
 	VM_DEVICE_PMEM,
+	VM_DEVICE_NET,
+	VM_DEVICE_BALLOON,
 	VM_DEVICE_KINDS,
 };
 
@@ -54,7 +56,10 @@ enum {
  * struct vm_device_config - one device; its place in the array is its slot, hence its address and interrupt
  *
  * @fd: CONSOLE: input (or -1), output; VSOCK: a listening unix stream socket, on which each connection
- *      begins with a struct vsock_hello; BLK, PMEM: the file or block device; unused ones are -1
+ *      begins with a struct vsock_hello; BLK, PMEM: the file or block device; NET: a tap interface's
+ *      queue, non-blocking, made with IFF_TAP|IFF_NO_PI|IFF_VNET_HDR; unused ones are -1
+ * @tag: BLK: the disk's serial number
+ * @mac: NET: the guest's address
  * @cid: VSOCK: the guest's context id, 3 or more
  */
 struct vm_device_config {
@@ -63,7 +68,8 @@ struct vm_device_config {
 	int32_t fd[VM_DEVICE_FDS];
 	uint64_t cid;
 	char tag[VM_TAG_SIZE];
-	uint32_t reserved;
+	uint8_t mac[6];
+	uint8_t reserved[2];
 };
 
 /*

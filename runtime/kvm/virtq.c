@@ -68,6 +68,7 @@ static bool chain_walk(const struct virtq *q, uint16_t head, struct virtq_chain 
 	ret->readable = ret->writable = 0;
 	ret->readable_bytes = ret->writable_bytes = 0;
 	for (uint32_t steps = 0; steps < q->size; steps++) {
+		const volatile struct vring_desc *from;
 		struct vring_desc desc;
 		bool writable;
 		void *part;
@@ -75,10 +76,11 @@ static bool chain_walk(const struct virtq *q, uint16_t head, struct virtq_chain 
 		if (at >= q->size)
 			return false;
 		/* The one copy; volatile, so that no field is fetched a second time. */
-		desc.addr = *(const volatile uint64_t *)&q->desc[at].addr;
-		desc.len = *(const volatile uint32_t *)&q->desc[at].len;
-		desc.flags = *(const volatile uint16_t *)&q->desc[at].flags;
-		desc.next = *(const volatile uint16_t *)&q->desc[at].next;
+		from = &q->desc[at];
+		desc.addr = from->addr;
+		desc.len = from->len;
+		desc.flags = from->flags;
+		desc.next = from->next;
 
 		writable = desc.flags & VRING_DESC_F_WRITE;
 		if ((desc.flags & VRING_DESC_F_INDIRECT) || (!writable && ret->writable > 0))
@@ -107,6 +109,16 @@ static uint16_t pending(const struct virtq *q)
 	return (uint16_t)(get16(&q->avail[RING_INDEX], __ATOMIC_ACQUIRE) - q->next);
 }
 
+/* Nothing there: ask to be notified of the next buffer, then look again. Return: what came meanwhile. */
+static uint16_t listen(struct virtq *q)
+{
+	if (!q->event_idx)
+		return 0; /* who has no event index notifies of every buffer */
+	put16(&q->used[RING_ENTRIES + 4 * q->size], q->next, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return pending(q);
+}
+
 int virtq_next(struct virtq *q, struct virtq_chain *ret)
 {
 	uint16_t waiting, head;
@@ -114,6 +126,8 @@ int virtq_next(struct virtq *q, struct virtq_chain *ret)
 	if (!q->enabled || q->broken)
 		return q->broken ? VIRTQ_BROKEN : VIRTQ_EMPTY;
 	waiting = pending(q);
+	if (waiting == 0)
+		waiting = listen(q);
 	if (waiting == 0)
 		return VIRTQ_EMPTY;
 	if (waiting > q->size)
@@ -156,23 +170,6 @@ bool virtq_wants_interrupt(struct virtq *q)
 		return !(get16(&q->avail[RING_FLAGS], __ATOMIC_RELAXED) & VRING_AVAIL_F_NO_INTERRUPT);
 	event = get16(&q->avail[RING_ENTRIES + q->size], __ATOMIC_RELAXED);
 	return vring_need_event(event, q->done, before);
-}
-
-bool virtq_listen(struct virtq *q, bool on)
-{
-	if (!q->enabled || q->broken)
-		return false;
-	if (q->event_idx) {
-		/* Without a wish of ours the driver would notify at a wrap of the old one: harmless. */
-		if (on)
-			put16(&q->used[RING_ENTRIES + 4 * q->size], q->next, __ATOMIC_RELAXED);
-	} else {
-		put16(&q->used[RING_FLAGS], on ? 0 : VRING_USED_F_NO_NOTIFY, __ATOMIC_RELAXED);
-	}
-	if (!on)
-		return false;
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return pending(q) != 0;
 }
 
 unsigned int virtq_slice(const struct iovec *parts, unsigned int count, size_t offset, size_t len,

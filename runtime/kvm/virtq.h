@@ -60,7 +60,12 @@ void virtq_reset(struct virtq *q, const struct vm *vm, uint16_t size_max);
 /* virtq_enable() - judge what the driver asked for, and freeze it. Return: whether the queue is usable now. */
 bool virtq_enable(struct virtq *q);
 
-/* virtq_next() - take the next buffer. Return: VIRTQ_CHAIN with @ret filled, VIRTQ_EMPTY, or VIRTQ_BROKEN. */
+/*
+ * virtq_next() - take the next buffer
+ *
+ * Return: VIRTQ_CHAIN with @ret filled; VIRTQ_EMPTY, and the driver will notify of the next one; or
+ * VIRTQ_BROKEN. Who stops before it is empty gets no notification and must come back by itself.
+ */
 int virtq_next(struct virtq *q, struct virtq_chain *ret);
 
 /* virtq_undo() - give the chain just taken back to be taken again. */
@@ -71,13 +76,6 @@ void virtq_push(struct virtq *q, uint16_t head, uint32_t written);
 
 /* virtq_wants_interrupt() - after pushes: does the driver want to be told? */
 bool virtq_wants_interrupt(struct virtq *q);
-
-/*
- * virtq_listen() - ask the driver for notifications (@on) or that it spare us them
- *
- * Return: true when the queue is not empty, which must be looked at again after switching on.
- */
-bool virtq_listen(struct virtq *q, bool on);
 
 /* virtq_copy_in() - @len bytes from @offset of the readable parts. Return: bytes copied, fewer at their end. */
 size_t virtq_copy_in(const struct virtq_chain *chain, size_t offset, void *to, size_t len);

@@ -47,13 +47,19 @@ _Noreturn void launch(long *stack);
 
 _Noreturn void launch(long *stack)
 {
-	static const char text[] = "nacelle: the payload's program could not be executed\n";
+	static const char text[] = "nacelle: the payload's program could not be executed: errno ";
+	char number[4], *end = number;
 	char **argv = (char **)(stack + 1), **envp = argv + stack[0] + 1;
 	long r = -ENOENT;
 
 	if (stack[0] >= 2)
 		r = call(__NR_execve, (long)argv[0], (long)(argv + 1), (long)envp);
+	for (unsigned int unit = 100, error = (unsigned int)-r; unit > 0; unit /= 10)
+		if (error >= unit)
+			*end++ = (char)('0' + error / unit % 10);
+	*end++ = '\n';
 	(void)call(__NR_write, 2, (long)text, sizeof(text) - 1);
+	(void)call(__NR_write, 2, (long)number, end - number);
 	for (;;)
 		(void)call(__NR_exit_group, r == -ENOENT || r == -ENOTDIR ? NOT_FOUND : NOT_INVOKABLE, 0, 0);
 }

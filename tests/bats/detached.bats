@@ -59,13 +59,13 @@ load helpers
 
 @test "stop sends TERM first, and KILL after the time" {
 	detach 'trap "echo bye; exit 5" TERM; echo ready; while :; do sleep 0.05; done'
-	until_true 20 bash -c "$NACELLE --root $STATE --data $DATA logs $ID | grep ready"
+	says ready
 	nacelle stop -t 30 "$ID"
 	[ "$(state .exitStatus)" = 5 ]
 	nacelle delete "$ID"
 
 	detach 'trap "" TERM; echo ready; while :; do sleep 0.05; done'
-	until_true 20 bash -c "$NACELLE --root $STATE --data $DATA logs $ID | grep ready"
+	says ready
 	nacelle stop -t 1 "$ID"
 	[ "$(state .exitStatus)" = 137 ]
 }

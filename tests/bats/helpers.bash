@@ -201,6 +201,16 @@ until_true()
 	done
 }
 
+# says TEXT - wait until a detached container has said it
+says()
+{
+	until_true 20 log_has "$1"
+}
+log_has()
+{
+	nacelle logs "$ID" | grep -qF -- "$1"
+}
+
 status_is()
 {
 	[ "$(state .status)" = "$1" ]
@@ -233,13 +243,15 @@ processes()
 	return 0
 }
 
-# nothing_left - what was before is what is now. Namespaces die a little after their last process.
+# nothing_left - what was before is what is now, but for the cache of compiled filters. Namespaces die
+# a little after their last process.
 nothing_left()
 {
 	local n
 	for ((n = 0; n < 100; n++)); do
 		left=$(
-			find "$STATE" -mindepth 1 2>/dev/null | sed 's/^/state: /'
+			find "$STATE" -mindepth 1 -path "$STATE/.seccomp" -prune -o -print 2>/dev/null |
+				grep -vx "$STATE" | sed 's/^/state: /'
 			find "$DATA" -name "*$ID*" 2>/dev/null | sed 's/^/data: /'
 			diff <(echo "$mounts_before") <(mounts) | sed -n 's/^> /mount: /p'
 			diff <(echo "$cgroups_before") <(cgroups) | sed -n 's/^> /cgroup: /p'

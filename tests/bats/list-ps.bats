@@ -29,7 +29,7 @@ load helpers
 }
 
 @test "ps shows the container's processes with the host's pids, and no others" {
-	detach 'sleep 1000 & sleep 1001'
+	detach 'sleep 1000 & sleep 1001; true'
 	until_true 20 bash -c "[ \$(wc -l <$(cgroup_dir)/cgroup.procs) = 3 ]"
 	run -0 nacelle ps -f json "$ID"
 	[ "$(jq length <<<"$output")" = 3 ]

@@ -114,7 +114,7 @@ expand()
 	has config.json
 	one_line
 	nacelle spec >out
-	cmp out b/config.json
+	[ "$(jq -S . out)" = "$(jq -S . b/config.json)" ]
 	jq '.process.terminal = false | .process.args = ["echo", "hi"] | .root.path = $r' --arg r "$ROOTFS" out >b/config.json
 	run -0 nacelle run -b b "$ID"
 	is hi

@@ -58,29 +58,33 @@ static mode_t node_type(const struct probe *probe)
 }
 
 /*
- * A filter says EPERM before any driver is asked; whatever else comes (ENXIO, success) it let pass.
+ * access(2) asks the filter as open(2) does, but no driver and so no module loader, which for
+ * numbers that nobody has would run each time. For the devices of memory, always there, both are
+ * asked.
  */
 static bool probe_inside(const struct probe *probe)
 {
+	static const int flags[] = { [R] = O_RDONLY, [W] = O_WRONLY, [RW] = O_RDWR };
 	char path[128];
+	bool may;
 	int fd;
 
 	if (probe->access == M) {
-		bool made;
-
 		node_path(path, sizeof(path), probe, "-new");
-		made = mknod(path, node_type(probe), makedev(probe->major, probe->minor)) == 0;
+		may = mknod(path, node_type(probe), makedev(probe->major, probe->minor)) == 0;
 		(void)unlink(path);
-		return made;
+		return may;
 	}
 	node_path(path, sizeof(path), probe, "");
-	fd = open(path, (probe->access == RW  ? O_RDWR
-			 : probe->access == W ? O_WRONLY
-					      : O_RDONLY) |
-				O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	may = access(path, (probe->access & R ? R_OK : 0) | (probe->access & W ? W_OK : 0)) == 0;
+	if (probe->type != 'c' || probe->major != 1)
+		return may;
+	fd = open(path, flags[probe->access] | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (may != (fd >= 0 || errno != EPERM))
+		abort();
 	if (fd >= 0)
 		close(fd);
-	return fd >= 0 || errno != EPERM;
+	return may;
 }
 
 /* Ask all of them from a process in the cgroup. */
@@ -444,7 +448,7 @@ static void test_random_lists_mean_what_the_model_says(void)
 					    .major = i & 2 ? 60 : 61,
 					    .minor = i & 4 ? 3 : 11,
 					    .access = 1 + (int)i / 8 };
-	for (int round = 0; round < 60; round++) {
+	for (int round = 0; round < 40; round++) {
 		struct cgroup_device_rule rules[6];
 		struct cgroup cg = made();
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -309,6 +310,10 @@ static void test_integers_beyond_64_bits_saturate(void)
 	CHECK_INT(read_whole("{\"cwd\":\"\",\"u64\":9223372036854775806}", 0, &w), 0);
 	CHECK(w.u64 == INT64_MAX - UINT64_C(1));
 	whole_done(&w);
+	/* beyond all 64 bits there is nothing to be exact about */
+	CHECK_INT(read_whole("{\"cwd\":\"\",\"u64\":18446744073709551616}", 0, &w), 0);
+	CHECK(w.u64 == UINT64_MAX);
+	whole_done(&w);
 	CHECK_INT(read_whole("{\"cwd\":\"\",\"number\":99999999999999999999999999999999999999999}",
 			     0, &w),
 		  0);
@@ -317,6 +322,61 @@ static void test_integers_beyond_64_bits_saturate(void)
 	/* saturating must not make a whole real pass for an integer */
 	CHECK_REFUSED("{\"cwd\":\"\",\"u64\":18446744073709551615,\"number\":1.0}",
 		      "number: must be an integer, not a real number");
+}
+
+static void test_unsigned_integers_are_exact(void)
+{
+	static const uint64_t values[] = { 0, INT64_MAX - UINT64_C(1), INT64_MAX, UINT64_C(1) << 63,
+					   UINT64_C(0xffffffff00000000), UINT64_MAX - 1, UINT64_MAX };
+
+	/* alone, and beside one that makes the loader look twice */
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(values); i++) {
+		uint64_t value = values[i / 2];
+		cleanup_free char *text = NULL;
+		struct whole w;
+
+		CHECK(str_format(&text, "{\"cwd\":\"9223372036854775808\",\"number\":%s,\"u64\":%" PRIu64 "}",
+				 i % 2 ? "99999999999999999999" : "9223372036854775807", value) == 0);
+		if (!CHECK_INT(read_whole(text, 0, &w), 0))
+			continue;
+		CHECK(w.u64 == value);
+		CHECK(w.number == INT64_MAX);
+		CHECK_STR(w.cwd, "9223372036854775808");
+		whole_done(&w);
+	}
+}
+
+static void test_wide_integers_are_kept_in_copies_and_text(void)
+{
+	static const char text[] = "{\"a\":[18446744073709551615,-1,\"\\\"\\\\u0000\",9223372036854775807],"
+				   "\"b\":{\"c\":18446744069414584320,\"d\":{}},\"e\":9223372036854775808}";
+	cleanup_json json_t *v = NULL, *copy = NULL;
+	cleanup_free char *written = NULL;
+
+	CHECK_INT(parse(text, &v), 0);
+	copy = json_deep_copy(v);
+	CHECK(json_equal(v, copy));
+	written = json_text(copy);
+	CHECK_STR(written, text);
+}
+
+static void test_wide_integers_are_nothing_else(void)
+{
+	uint64_t wide = 0;
+	int64_t clamped = 0;
+	cleanup_json json_t *v = NULL, *made = json_from_u64(UINT64_MAX), *small = json_from_u64(7);
+
+	CHECK_REFUSED("{\"cwd\":18446744073709551615}", "cwd: must be a string, not an integer");
+	CHECK_REFUSED("{\"cwd\":\"\",\"u32\":18446744073709551615}",
+		      "u32: must be from 0 to 4294967295, not 9223372036854775807");
+	CHECK_INT(parse("[\"18446744073709551615\", 5, 1.5]", &v), 0);
+	CHECK(!json_is_wide(json_array_get(v, 0), &wide) && !json_clamped(json_array_get(v, 0), &clamped));
+	CHECK(!json_is_wide(json_array_get(v, 1), &wide) && json_clamped(json_array_get(v, 1), &clamped));
+	CHECK_INT(clamped, 5);
+	CHECK(!json_clamped(json_array_get(v, 2), &clamped));
+	CHECK(json_is_wide(made, &wide) && wide == UINT64_MAX);
+	CHECK(json_clamped(made, &clamped) && clamped == INT64_MAX);
+	CHECK(json_is_integer(small) && json_integer_value(small) == 7);
 }
 
 static void test_other_overflows_stay_errors(void)
@@ -528,6 +588,9 @@ int main(void)
 		TEST(test_what_is_refused_may_be_there_when_it_asks_for_nothing),
 		TEST(test_a_failure_within_an_array_loses_no_memory),
 		TEST(test_integers_beyond_64_bits_saturate),
+		TEST(test_unsigned_integers_are_exact),
+		TEST(test_wide_integers_are_kept_in_copies_and_text),
+		TEST(test_wide_integers_are_nothing_else),
 		TEST(test_other_overflows_stay_errors),
 		TEST(test_a_later_error_keeps_its_column),
 		TEST(test_syntax_errors_name_line_and_column),

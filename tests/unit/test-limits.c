@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Limits: conversions, what is refused and in which words, which controllers are needed, real
- * writes.
- */
+/* Limits: conversions, what is refused and in which words, which controllers are needed. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -70,9 +70,9 @@ static void test_names_and_numbers_are_found(void)
 static void test_what_is_no_user_is_refused(void)
 {
 	static const char *const bad[] = { "", ":", "web:", ":web", "a:b:c", "4294967295", "4294967296",
-					   "99999999999999999999", "web:4294967295", "nobody", "-1", "web:none" };
+					   "99999999999999999999", "web:4294967295", "nobody", "-1", "+0", "web:-1", "web:none" };
 
-	root_make(PASSWD, GROUP);
+	root_make(PASSWD "-1:x:0:0::/:\n4294967296:x:0:0::/:\n:x:0:0::/:\n", GROUP "-1:x:0:\n");
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		refused(bad[i], "'");
 }

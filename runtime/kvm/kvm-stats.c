@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * KVM_GET_STATS_FD (Linux 5.14): a file that begins with a header, then describes each number by
+ * name and place, then holds the numbers. Source: Documentation/virt/kvm/api.rst, 4.133.
+ */
+#include "runtime/kvm/kvm-stats.h"
+
+#include <linux/kvm.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "runtime/base/cleanup.h"
+#include "runtime/kvm/vcpu.h"
+
+enum { NAME_MAX_SIZE = 64, DESCRIPTORS_MAX = 256 };
+
+static bool read_at(int fd, void *to, size_t size, uint64_t offset)
+{
+	return pread(fd, to, size, (off_t)offset) == (ssize_t)size;
+}
+
+static void one_read(int fd, struct vm_stats *stats)
+{
+	struct {
+		struct kvm_stats_desc desc;
+		char name[NAME_MAX_SIZE];
+	} each;
+	struct kvm_stats_header header;
+	uint64_t *const wanted[] = { &stats->kvm_exits, &stats->kvm_faults };
+	static const char *const names[] = { "exits", "pf_fixed" };
+
+	if (!read_at(fd, &header, sizeof(header), 0) || header.name_size > NAME_MAX_SIZE)
+		return;
+	for (uint32_t i = 0; i < header.num_desc && i < DESCRIPTORS_MAX; i++) {
+		size_t size = sizeof(each.desc) + header.name_size;
+		uint64_t value;
+
+		if (!read_at(fd, &each, size, header.desc_offset + i * size))
+			return;
+		each.name[NAME_MAX_SIZE - 1] = '\0';
+		for (size_t k = 0; k < ARRAY_SIZE(names); k++)
+			if (strcmp(each.name, names[k]) == 0 &&
+			    read_at(fd, &value, sizeof(value), header.data_offset + each.desc.offset))
+				*wanted[k] += value;
+	}
+}
+
+void kvm_stats_read(const struct vcpu *vcpus, unsigned int count, struct vm_stats *stats)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		cleanup_fd int fd = ioctl(vcpus[i].fd, KVM_GET_STATS_FD, NULL);
+
+		if (fd >= 0)
+			one_read(fd, stats);
+	}
+}

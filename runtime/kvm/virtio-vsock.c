@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The device's side of vsock: queues and packets. What belongs to one stream is in vsock-stream.c.
+ * Nothing that the guest sends makes us keep anything that is not bounded: a packet for no stream of
+ * ours is answered with a reset when there is room for one, and forgotten otherwise.
+ * Source: virtio 1.2, section 5.10.
+ */
+#include "runtime/kvm/vsock.h"
+
+#include <errno.h>
+#include <linux/virtio_ids.h>
+#include <linux/virtio_vsock.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+
+#include "runtime/base/cleanup.h"
+#include "runtime/base/error.h"
+#include "runtime/kvm/device.h"
+
+enum { QUEUE_SIZE = 256, HOST_CID = 2, PORT_FIRST = 1024 };
+
+bool vsock_packet_send(struct vsock *vsock, const struct virtio_vsock_hdr *header)
+{
+	struct virtio *v = &vsock->v;
+	struct virtq *q = &v->queues[VSOCK_QUEUE_RX].q;
+	size_t n;
+
+	if (virtq_next(q, &v->chain) != VIRTQ_CHAIN)
+		return false;
+	n = virtq_copy_out(&v->chain, 0, header, sizeof(*header));
+	virtq_push(q, v->chain.head, (uint32_t)n);
+	return true;
+}
+
+static void reset_reply(struct vsock *vsock, const struct virtio_vsock_hdr *to)
+{
+	const struct virtio_vsock_hdr header = {
+		.src_cid = HOST_CID,
+		.dst_cid = vsock->cid,
+		.src_port = to->dst_port,
+		.dst_port = to->src_port,
+		.type = VIRTIO_VSOCK_TYPE_STREAM,
+		.op = VIRTIO_VSOCK_OP_RST,
+	};
+
+	if (to->op != VIRTIO_VSOCK_OP_RST)
+		(void)vsock_packet_send(vsock, &header);
+}
+
+/* Somebody in the guest listens now: ask again for those who wait. */
+static void doorbell(struct vsock *vsock)
+{
+	for (unsigned int i = 0; i < VSOCK_STREAMS_MAX; i++) {
+		struct vsock_stream *stream = &vsock->streams[i];
+
+		if (stream->state != VSOCK_WAITING)
+			continue;
+		stream->state = VSOCK_CONNECTING;
+		stream->pending |= VSOCK_SEND_REQUEST;
+		vsock_stream_pump(stream);
+	}
+}
+
+static struct vsock_stream *stream_find(struct vsock *vsock, const struct virtio_vsock_hdr *header)
+{
+	for (unsigned int i = 0; i < VSOCK_STREAMS_MAX; i++) {
+		struct vsock_stream *stream = &vsock->streams[i];
+
+		if (stream->state >= VSOCK_CONNECTING && stream->host_port == header->dst_port &&
+		    stream->guest_port == header->src_port)
+			return stream;
+	}
+	return NULL;
+}
+
+/* The buffer in v.chain, whose header was copied once. */
+static void packet_take(struct vsock *vsock, const struct virtio_vsock_hdr *header)
+{
+	struct vsock_stream *stream;
+
+	if (header->src_cid != vsock->cid || header->dst_cid != HOST_CID ||
+	    header->type != VIRTIO_VSOCK_TYPE_STREAM) {
+		reset_reply(vsock, header);
+		return;
+	}
+	stream = stream_find(vsock, header);
+	if (stream) {
+		vsock_stream_packet(stream, header);
+		return;
+	}
+	reset_reply(vsock, header);
+	if (header->op == VIRTIO_VSOCK_OP_REQUEST && header->dst_port == VSOCK_DOORBELL)
+		doorbell(vsock);
+}
+
+static void from_guest(struct vsock *vsock)
+{
+	struct virtio *v = &vsock->v;
+	struct virtq *q = &v->queues[VSOCK_QUEUE_TX].q;
+
+	/* At most a ring full: others on this thread want their turn. */
+	for (unsigned int i = 0; i < QUEUE_SIZE && virtq_next(q, &v->chain) == VIRTQ_CHAIN; i++) {
+		uint16_t head = v->chain.head;
+		struct virtio_vsock_hdr header;
+
+		if (virtq_copy_in(&v->chain, 0, &header, sizeof(header)) == sizeof(header) &&
+		    header.len <= v->chain.readable_bytes - sizeof(header))
+			packet_take(vsock, &header); /* uses v.chain for answers */
+		virtq_push(q, head, 0);
+	}
+	virtio_notify(v, VSOCK_QUEUE_TX);
+}
+
+static void pump_all(struct vsock *vsock)
+{
+	for (unsigned int i = 0; i < VSOCK_STREAMS_MAX; i++)
+		if (vsock->streams[i].state != VSOCK_FREE)
+			vsock_stream_pump(&vsock->streams[i]);
+}
+
+static void vsock_kick(struct virtio *v, unsigned int queue)
+{
+	struct vsock *vsock = container_of(v, struct vsock, v);
+
+	if (queue == VSOCK_QUEUE_TX)
+		from_guest(vsock);
+	else if (queue == VSOCK_QUEUE_RX)
+		pump_all(vsock);
+	virtio_notify(v, VSOCK_QUEUE_RX);
+}
+
+/* Who connects before the driver is there waits in the socket's backlog. */
+static void vsock_start(struct virtio *v)
+{
+	struct vsock *vsock = container_of(v, struct vsock, v);
+
+	if (!vsock->listening)
+		vsock->listening = loop_add(v->loop, &vsock->listener, EPOLLIN) == 0;
+}
+
+static void vsock_reset(struct virtio *v)
+{
+	struct vsock *vsock = container_of(v, struct vsock, v);
+
+	if (vsock->listening)
+		loop_remove(v->loop, &vsock->listener);
+	vsock->listening = false;
+	for (unsigned int i = 0; i < VSOCK_STREAMS_MAX; i++)
+		vsock_stream_free(&vsock->streams[i]);
+}
+
+static const struct virtio_ops vsock_ops = {
+	.kick = vsock_kick, .start = vsock_start, .reset = vsock_reset,
+};
+
+static void listener_ready(struct loop_source *source, uint32_t events)
+{
+	struct vsock *vsock = container_of(source, struct vsock, listener);
+
+	(void)events;
+	if (virtio_enter(&vsock->v))
+		vsock_accept(vsock);
+	virtio_leave(&vsock->v);
+}
+
+static void vsock_free(void *self)
+{
+	struct vsock *vsock = self;
+
+	for (unsigned int i = 0; i < VSOCK_STREAMS_MAX; i++)
+		vsock_stream_free(&vsock->streams[i]);
+	virtio_done(&vsock->v);
+	free(vsock);
+}
+CLEANUP_DEFINE(struct vsock *, vsock_free)
+
+int vsock_new(const struct device_place *place, const struct vm_device_config *config,
+	      struct device *ret)
+{
+	const struct virtio_vsock_config registers = { .guest_cid = config->cid };
+	const struct virtio_setup setup = {
+		.ops = &vsock_ops,
+		.id = VIRTIO_ID_VSOCK,
+		.queue_count = VSOCK_QUEUES,
+		.queue_size = QUEUE_SIZE,
+		.config = &registers,
+		.config_size = sizeof(registers),
+	};
+	__attribute__((cleanup(vsock_free_p))) struct vsock *vsock = calloc(1, sizeof(*vsock));
+	int r;
+
+	if (!vsock)
+		return fail(ENOMEM, "make the vsock device");
+	vsock->cid = config->cid;
+	vsock->next_port = PORT_FIRST;
+	vsock->listener = (struct loop_source){ .fd = config->fd[0], .ready = listener_ready };
+	for (unsigned int i = 0; i < VSOCK_STREAMS_MAX; i++)
+		vsock->streams[i] = (struct vsock_stream){ .vsock = vsock, .source.fd = -1 };
+	r = virtio_init(&vsock->v, place->vm, place->loop, place->memory, place->slot, place->page,
+			&setup);
+	if (r < 0)
+		return r;
+	*ret = (struct device){ .self = steal_ptr(&vsock), .free = vsock_free };
+	return 0;
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The bring-up reads as a list, and what it needs in which order stands there alone. The main thread
+ * then serves devices; each vcpu has a thread of its own. The end comes from any of them through
+ * vm_end(): the loop sees it, the vcpus are interrupted, and all is released in reverse.
+ */
+#include "runtime/kvm/vmm.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "runtime/base/cleanup.h"
+#include "runtime/base/error.h"
+#include "runtime/kvm/acpi.h"
+#include "runtime/kvm/boot.h"
+#include "runtime/kvm/bus.h"
+#include "runtime/kvm/device.h"
+#include "runtime/kvm/irq.h"
+#include "runtime/kvm/kvm-stats.h"
+#include "runtime/kvm/loop.h"
+#include "runtime/kvm/serial.h"
+#include "runtime/kvm/vcpu.h"
+#include "runtime/kvm/virtio.h"
+#include "runtime/kvm/vm.h"
+#include "runtime/kvm/x86.h"
+
+struct vmm {
+	const struct vm_config *config;
+	struct vm vm;
+	struct loop loop;
+	struct bus ports, memory;
+	struct serial serial;
+	uint8_t *pages; /* the registers of all slots */
+	struct device devices[VM_DEVICES_MAX];
+	struct vcpu vcpus[VM_VCPUS_MAX];
+	unsigned int vcpu_count;
+	uint64_t rsdp;
+	struct x86_entry entry;
+};
+
+static int machine_make(struct vmm *vmm)
+{
+	int r = vm_init(&vmm->vm, vmm->config->kvm_fd);
+
+	if (r < 0)
+		return r;
+	if (vmm->config->stats_fd >= 0) {
+		r = vm_stats_share(&vmm->vm, vmm->config->stats_fd);
+		if (r < 0)
+			return r;
+	}
+	r = irq_routes_set(&vmm->vm);
+	if (r < 0)
+		return r;
+	return loop_init(&vmm->loop, vmm->vm.end_fd);
+}
+
+static int memory_add(struct vmm *vmm)
+{
+	return vm_ram_add(&vmm->vm, vmm->config->memory);
+}
+
+static int ports_add(struct vmm *vmm)
+{
+	int r = acpi_ports_add(&vmm->ports, &vmm->vm);
+
+	if (r < 0 || vmm->config->serial_fd < 0)
+		return r;
+	return serial_init(&vmm->serial, &vmm->ports, vmm->config->serial_fd);
+}
+
+static int tables_write(struct vmm *vmm)
+{
+	return acpi_tables_write(&vmm->vm, vmm->config->vcpus, vmm->config->device_count,
+				 &vmm->rsdp);
+}
+
+static int kernel_load(struct vmm *vmm)
+{
+	return boot_load(&vmm->vm, vmm->config, vmm->rsdp, &vmm->entry);
+}
+
+static int (*const device_new[VM_DEVICE_KINDS])(const struct device_place *,
+						const struct vm_device_config *,
+						struct device *) = {
+	[VM_DEVICE_CONSOLE] = console_new,
+	[VM_DEVICE_RNG] = rng_new,
+	[VM_DEVICE_VSOCK] = vsock_new,
+	[VM_DEVICE_BLK] = blk_new,
+	[VM_DEVICE_PMEM] = pmem_new,
+	[VM_DEVICE_NET] = net_new,
+	[VM_DEVICE_BALLOON] = balloon_new,
+};
+
+static int devices_add(struct vmm *vmm)
+{
+	unsigned int count = vmm->config->device_count;
+	size_t size = (size_t)VIRTIO_PAGE * VM_DEVICES_MAX;
+
+	if (count == 0)
+		return 0;
+	vmm->pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (vmm->pages == MAP_FAILED) {
+		vmm->pages = NULL;
+		return fail(errno, "map the devices' registers");
+	}
+	for (unsigned int i = 0; i < count; i++) {
+		const struct vm_device_config *config = &vmm->config->devices[i];
+		struct device_place place = {
+			.vm = &vmm->vm,
+			.loop = &vmm->loop,
+			.memory = &vmm->memory,
+			.slot = i,
+			.page = vmm->pages + (size_t)i * VIRTIO_PAGE,
+		};
+		int r;
+
+		virtio_page_init(place.page);
+		if (config->kind == VM_DEVICE_EMPTY)
+			continue;
+		r = device_new[config->kind](&place, config, &vmm->devices[i]);
+		if (r < 0)
+			return fail_in(r, "device %u", i);
+	}
+	return vm_map(&vmm->vm, VM_DEVICES_BASE, (uint64_t)count * VIRTIO_PAGE, vmm->pages, true);
+}
+
+static int vcpus_make(struct vmm *vmm)
+{
+	unsigned int count = vmm->config->vcpus;
+
+	for (unsigned int i = 0; i < count; i++) {
+		int r;
+
+		vmm->vcpu_count = i + 1;
+		r = vcpu_init(&vmm->vcpus[i], &vmm->vm, &vmm->ports, &vmm->memory, i, count,
+			      i == 0 ? &vmm->entry : NULL);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int vcpus_start(struct vmm *vmm)
+{
+	int r = vcpu_signals_prepare();
+
+	for (unsigned int i = 0; r == 0 && i < vmm->vcpu_count; i++)
+		r = vcpu_start(&vmm->vcpus[i]);
+	return r;
+}
+
+static int devices_serve(struct vmm *vmm)
+{
+	return loop_run(&vmm->loop);
+}
+
+static const struct {
+	const char *what;
+	int (*run)(struct vmm *vmm);
+} steps[] = {
+	{ "make the machine", machine_make },
+	{ "give it memory", memory_add },
+	{ "add fixed ports", ports_add },
+	{ "write its tables", tables_write },
+	{ "load the kernel", kernel_load },
+	{ "add devices", devices_add }, /* windows go above all memory */
+	{ "make its processors", vcpus_make },
+	{ "start its processors", vcpus_start }, /* memory and buses are fixed from here on */
+	{ "serve its devices", devices_serve },	 /* until the machine's end */
+};
+
+static void release(struct vmm *vmm)
+{
+	for (unsigned int i = 0; i < vmm->vcpu_count; i++)
+		vcpu_stop(&vmm->vcpus[i]);
+	if (vmm->vcpu_count > 0)
+		kvm_stats_read(vmm->vcpus, vmm->vcpu_count, vmm->vm.stats);
+	for (unsigned int i = 0; i < VM_DEVICES_MAX; i++)
+		if (vmm->devices[i].self)
+			vmm->devices[i].free(vmm->devices[i].self);
+	for (unsigned int i = 0; i < vmm->vcpu_count; i++)
+		vcpu_done(&vmm->vcpus[i]);
+	loop_done(&vmm->loop);
+	vm_done(&vmm->vm);
+	if (vmm->pages)
+		(void)munmap(vmm->pages, (size_t)VIRTIO_PAGE * VM_DEVICES_MAX);
+}
+
+int vmm_run(const struct vm_config *config, enum vm_end_reason *ret_end)
+{
+	cleanup_free struct vmm *vmm = calloc(1, sizeof(*vmm));
+	int r = 0;
+
+	if (!vmm)
+		return fail(ENOMEM, "make the machine");
+	vmm->config = config;
+	vmm->vm.fd = vmm->vm.end_fd = vmm->loop.fd = -1;
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(steps); i++) {
+		r = steps[i].run(vmm);
+		if (r < 0)
+			r = fail_in(r, "%s", steps[i].what);
+	}
+	if (r < 0)
+		vm_end(&vmm->vm, VM_END_MONITOR);
+	*ret_end = (enum vm_end_reason)atomic_load(&vmm->vm.end);
+	release(vmm);
+	return r;
+}
