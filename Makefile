@@ -49,6 +49,7 @@ PROGRAMS := $(B)/bin/nacelle $(KEEPER:cmd/%.c=$(B)/bin/%)
 TESTS    := $(patsubst tests/unit/%.c,$(B)/test/%,$(wildcard tests/unit/test-*.c))
 BENCHES  := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz-*.c))
+FAULTS   := $(B)/faults/inject $(B)/faults/confined
 
 all: $(PROGRAMS)
 
@@ -109,6 +110,16 @@ $(BENCHES): $(B)/bench/%: $(B)/obj/tests/bench/%.o
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $^
 
+# what lets our system calls fail, and the payload that tells how it is confined
+$(B)/faults/inject: $(patsubst %,$(B)/obj/tests/faults/%.o,inject verbs world trace errnos)
+	$(call say,LD)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -pie $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(B)/faults/confined: $(B)/obj/tests/faults/confined.o
+	$(call say,LD)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $^
+
 # fuzzers: everything again, by clang, with coverage for libFuzzer
 FUZZF := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 $(B)/fuzz/obj/%.o: %.c
@@ -122,7 +133,7 @@ $(FUZZERS): $(B)/fuzz/%: $(B)/fuzz/obj/tests/fuzz/%.o $(patsubst %.c,$(B)/fuzz/o
 
 # what `check` builds before it runs anything
 tests: $(TESTS)
-bench-programs: $(BENCHES)
+bench-programs: $(BENCHES) $(FAULTS)
 fuzzers: $(FUZZERS)
 
 # tests/check runs parts of the tests, logs them under build/check/, counts, and says what failed
@@ -130,7 +141,7 @@ check:
 	$(Q)tests/check
 unit: $(TESTS)
 	$(Q)SAN=$(SAN) tests/check unit
-bats: all
+bats: all $(FAULTS)
 	$(Q)tests/check bats
 lab: all
 	$(Q)tests/check lab
@@ -139,6 +150,8 @@ lint:
 FUZZ_SECONDS ?= 600
 fuzz: $(FUZZERS)
 	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) tests/check fuzz
+faults: all $(FAULTS)
+	$(Q)tests/faults/run
 bench: all $(BENCHES)
 	$(Q)tests/bench/run-true
 demo:
@@ -157,6 +170,6 @@ uninstall:
 clean:
 	$(Q)rm -rf build
 
-.PHONY: all tests bench-programs fuzzers check unit bats lab lint fuzz bench demo format install uninstall clean FORCE
+.PHONY: all tests bench-programs fuzzers check unit bats lab lint fuzz faults bench demo format install uninstall clean FORCE
 .SECONDARY:
 -include $(shell find $(B)/obj $(B)/fuzz/obj -name '*.d' 2>/dev/null)

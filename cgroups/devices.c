@@ -26,6 +26,7 @@ static const char program_name[] = "nacelle_dev";
 enum {
 	ATTACHED_MAX = 64, /* of the kernel: BPF_CGROUP_MAX_PROGS */
 	REPLACE_TRIES = 8,
+	LOAD_TRIES = 5,
 };
 
 static int bpf(int command, union bpf_attr *attr)
@@ -38,7 +39,7 @@ static int program_load(const struct cgroup_limits *limits, int *ret_fd)
 	cleanup_free struct bpf_insn *insns = NULL;
 	union bpf_attr attr = { .prog_type = BPF_PROG_TYPE_CGROUP_DEVICE };
 	size_t count;
-	int fd, r = cgroup_devices_compile(limits, &insns, &count);
+	int fd, tries = 0, r = cgroup_devices_compile(limits, &insns, &count);
 
 	if (r < 0)
 		return r;
@@ -47,7 +48,10 @@ static int program_load(const struct cgroup_limits *limits, int *ret_fd)
 	attr.license = (uint64_t)(uintptr_t) "GPL";
 	attr.expected_attach_type = BPF_CGROUP_DEVICE;
 	memcpy(attr.prog_name, program_name, sizeof(program_name));
-	fd = bpf(BPF_PROG_LOAD, &attr);
+	/* The verifier gives up when a signal comes, whatever becomes of that (it may be our child's end). */
+	do
+		fd = bpf(BPF_PROG_LOAD, &attr);
+	while (fd < 0 && errno == EAGAIN && ++tries < LOAD_TRIES);
 	if (fd < 0 && errno == EPERM)
 		return fail(EPERM,
 			    "linux.resources.devices: load the device filter (it needs CAP_BPF and "

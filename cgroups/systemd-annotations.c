@@ -28,7 +28,7 @@ static const char *quoted_read(const char *at, char **ret_text)
 
 	if (quote != '\'' && quote != '"')
 		return NULL;
-	text = to = malloc(strlen(at));
+	text = to = calloc(1, strlen(at));
 	if (!text)
 		return NULL;
 	for (at++; *at && *at != quote; at++) {

@@ -192,9 +192,11 @@ static int start(struct systemd_bus *bus, const char *unit, struct systemd_prope
 		return r < 0 ? r : fail_in(-EPROTO, "start '%s'", unit);
 	r = systemd_job_wait(bus, reply, &result);
 	(void)bus->lib->message_unref(reply);
-	if (r == 0 && !str_eq(result, "done"))
-		r = fail_plain(EIO, "systemd did not start '%s': %s ('journalctl -u %s' may tell why)", unit, result, unit);
-	return r;
+	if (r < 0 || str_eq(result, "done"))
+		return r;
+	/* Else it would be kept as a failed one. */
+	(void)systemd_manager_call(bus, "ResetFailedUnit", NULL, "s", unit);
+	return fail_plain(EIO, "systemd did not start '%s': %s ('journalctl -u %s' may tell why)", unit, result, unit);
 }
 
 int systemd_scope_start(const struct systemd_scope *scope, const char *id, pid_t pid, const struct cgroup_limits *limits,

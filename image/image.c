@@ -127,6 +127,8 @@ static int image_find_named(const struct store *store, const struct reference *r
 
 	if (r >= 0)
 		r = name_read(store, path, &digest);
+	if (r == IMAGE_NOT_FOUND && ref->digest)
+		return image_load(store, ref->digest, ret);
 	if (r != 0)
 		return r;
 	r = image_load(store, digest, &image);
@@ -134,9 +136,6 @@ static int image_find_named(const struct store *store, const struct reference *r
 		r = reference_text(ref, &name);
 	if (r != 0)
 		return r;
-	/* A name with tag and digest is one image only while the tag still stands for it. */
-	if (ref->tag && ref->digest && !str_eq(ref->digest, image->manifest))
-		return IMAGE_NOT_FOUND;
 	*ret = steal_ptr(&image);
 	if (ret_name)
 		*ret_name = steal_ptr(&name);

@@ -145,9 +145,6 @@ int layer_unpack(const struct stage *stage, const char *name, int fd, const char
 	dir = fd_lift(openat(folder, "diff", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
 	if (dir < 0)
 		return fail(errno, "open the folder of a layer");
-	/* The default root, whatever our umask is; an entry for "./" changes it. */
-	if (fchmod(dir, 0755) < 0 || futimens(dir, (struct timespec[2]){ { 0 } }) < 0)
-		return fail(errno, "prepare the folder of a layer");
 	const struct unpack_job job = {
 		.blob = fd,
 		.target = dir,

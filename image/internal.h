@@ -30,7 +30,7 @@ void names_sort(struct str_list *names);
 /* blob_path() - "blobs/sha256/HEX" for a valid digest. Return: 0 or a recorded failure. */
 int blob_path(const char *digest, char **ret_path);
 
-/* ref_path() - "refs/REPOSITORY" and the file's name in it: the tag, else the digest. Return: 0 or a recorded failure. */
+/* ref_path() - "refs/REPOSITORY" and the file's name in it: the digest, else the tag. Return: 0 or a recorded failure. */
 int ref_path(const struct reference *ref, char **ret_folder, char **ret_path);
 
 /* image_path() - "images/HEX" for a manifest's digest. Return: 0 or a recorded failure. */

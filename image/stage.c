@@ -224,21 +224,54 @@ static int move_do(const struct stage *stage, const struct stage_move *move)
 	return fail(errno, "put '%s/%s' in its place", store->path, move->to);
 }
 
+/* A rename is durable when the folder is; one fsync(2) of it costs less than the sync of a whole file system. */
+static int folder_sync(const struct store *store, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	cleanup_free char *folder = NULL;
+	cleanup_fd int fd = -1;
+
+	if (str_format(&folder, "%.*s", (int)(slash - path), path) < 0)
+		return -ENOMEM;
+	fd = openat(store->dir, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fsync(fd) < 0)
+		return fail(errno, "sync '%s/%s'", store->path, folder);
+	return 0;
+}
+
+static int folders_sync(const struct stage *stage, bool late)
+{
+	const char *last = "";
+	int r = 0;
+
+	for (size_t i = 0; i < stage->move_count && r >= 0; i++) {
+		const struct stage_move *move = &stage->moves[i];
+		size_t len = (size_t)(strrchr(move->to, '/') - move->to);
+
+		if (move->late != late || (strncmp(last, move->to, len) == 0 && last[len] == '/'))
+			continue;
+		last = move->to;
+		r = folder_sync(stage->store, move->to);
+	}
+	/* a name's folder may be new itself */
+	return r < 0 || !late ? r : folder_sync(stage->store, "refs/");
+}
+
 int stage_commit(struct stage *stage)
 {
 	const struct store *store = stage->store;
 	int r = 0;
 
+	if (syncfs(store->dir) < 0)
+		return fail(errno, "sync '%s'", store->path);
 	for (int late = 0; late < 2 && r >= 0; late++) {
-		if (syncfs(store->dir) < 0)
-			return fail(errno, "sync '%s'", store->path);
 		for (size_t i = 0; i < stage->move_count && r >= 0; i++) {
 			if (stage->moves[i].late == (late == 1))
 				r = move_do(stage, &stage->moves[i]);
 		}
+		if (r >= 0)
+			r = folders_sync(stage, late == 1);
 	}
-	if (r >= 0 && syncfs(store->dir) < 0)
-		return fail(errno, "sync '%s'", store->path);
 	return r;
 }
 

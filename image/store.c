@@ -211,7 +211,7 @@ int ref_path(const struct reference *ref, char **ret_folder, char **ret_path)
 		if (*c == '/')
 			*c = '+';
 	}
-	r = str_format(ret_path, "%s/%s", folder, ref->tag ? ref->tag : ref->digest);
+	r = str_format(ret_path, "%s/%s", folder, ref->digest ? ref->digest : ref->tag);
 	if (r >= 0)
 		*ret_folder = steal_ptr(&folder);
 	return r;

@@ -178,6 +178,8 @@ int untar_layer(int fd, struct writer *w)
 	if (!a || !xattrs || archive_read_support_format_tar(a) != ARCHIVE_OK)
 		return fail(ENOMEM, "layer");
 	r = stream_open(a, fd, "layer");
+	if (r >= 0)
+		r = writer_begin(w);
 	if (r < 0)
 		return r;
 	while ((r = archive_read_next_header(a, &entry)) == ARCHIVE_OK || (r == ARCHIVE_WARN && is_about_charset(a))) {

@@ -235,6 +235,11 @@ int parent_open(struct writer *w, const char *path, const char **ret_name)
 	return r < 0 ? r : w->parent;
 }
 
+int writer_begin(struct writer *w)
+{
+	return implied_dress(w, w->root, ".");
+}
+
 int writer_end(struct writer *w)
 {
 	parent_forget(w);

@@ -63,6 +63,9 @@ struct entry {
 	size_t xattr_count;
 };
 
+/* writer_begin() - the root, as if it were implied: an entry for "./" changes it. Return: 0 or a recorded failure. */
+int writer_begin(struct writer *w);
+
 /*
  * writer_add() - make one entry
  *

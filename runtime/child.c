@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/activation.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/sync.h"
 #include "runtime/console.h"
@@ -25,11 +26,13 @@
 #include "runtime/devices.h"
 #include "runtime/hooks.h"
 #include "runtime/launch.h"
+#include "runtime/memory-policy.h"
 #include "runtime/mounts.h"
 #include "runtime/namespaces.h"
 #include "runtime/net/loopback.h"
 #include "runtime/passwd.h"
 #include "runtime/paths.h"
+#include "runtime/personality.h"
 #include "runtime/program.h"
 #include "runtime/rootfs.h"
 #include "runtime/state.h"
@@ -58,7 +61,7 @@ static int step_join(struct child *c)
 
 static int become_root_inside(struct child *c)
 {
-	return c->spec->linux_.namespaces[NS_USER].wanted ? root_become() : 0;
+	return c->spec->linux_.namespaces[NS_USER].wanted ? root_become(c->process.user.keep_groups) : 0;
 }
 
 static int wait_for_maps(struct child *c)
@@ -149,7 +152,7 @@ static int hooks_here(struct child *c, enum spec_hook_kind kind, const char *sta
 	if (!c->spec->hooks[kind].count)
 		return 0;
 	state = state_oci_text(c->state, status, getpid());
-	return state ? hooks_run(c->spec, kind, state, true) : fail(ENOMEM, "state for the hooks");
+	return state ? hooks_run(c->spec, kind, state, true, c->hook_output) : fail(ENOMEM, "state for the hooks");
 }
 
 static int hooks_create_container(struct child *c)
@@ -166,6 +169,22 @@ static int hostname_set(struct child *c)
 	if (spec->domainname && setdomainname(spec->domainname, strlen(spec->domainname)) < 0)
 		return fail(errno, "domainname: set '%s'", spec->domainname);
 	return 0;
+}
+
+static int notify_mount(struct child *c)
+{
+	return c->rootfs ? activation_mount(c->rootfs, c->activation) : 0;
+}
+
+static int sockets_tell(struct child *c)
+{
+	return activation_tell(c->activation, &c->process.env);
+}
+
+/* Files of the host, which hooks inside could not open any more. */
+static int hook_output_open(struct child *c)
+{
+	return c->spec->hooks[HOOK_START_CONTAINER].count ? hooks_output_open(c->spec, c->hook_output) : 0;
 }
 
 static int cwd_enter(struct child *c)
@@ -243,6 +262,14 @@ static int launcher_prepare(struct child *c)
 	return c->launcher < 0 ? c->launcher : 0;
 }
 
+static int label_prepare(struct child *c)
+{
+	return lsm_prepare(&c->process, &c->label);
+}
+
+static int step_personality_set(struct child *c)   { return personality_set(c->spec->linux_.personality); }
+static int step_memory_policy_set(struct child *c) { return memory_policy_set(&c->spec->linux_.memory_policy); }
+
 static int judge_program(struct child *c)
 {
 	return program_judge(c->program, &c->process);
@@ -300,7 +327,12 @@ static int filter_enter_late(struct child *c)
 
 static int fds_close(struct child *c)
 {
-	return fd_close_on_exec_from(3 + c->preserve_fds);
+	int r = fd_close_on_exec_from(3 + c->preserve_fds);
+
+	/* The launcher writes the label there, and closes it. */
+	if (r == 0 && c->label.proc >= 0 && fcntl(c->label.proc, F_SETFD, 0) < 0)
+		r = fail(errno, "keep the label's procfs open");
+	return r;
 }
 
 static const struct step container_steps[] = {
@@ -314,20 +346,26 @@ static const struct step container_steps[] = {
 	{ "make mounts private",        step_mounts_private    },
 	{ "mount the root",             step_rootfs_mount      },
 	{ "mount",                      step_mounts_apply      }, /* the old root is still there to bind from */
+	{ "mount the notify socket",    notify_mount           },
 	{ "make devices",               step_devices_make      },
 	{ "make the terminal",          console_make           }, /* on the devpts that was just mounted */
 	{ "wait for the parent",        tell_parent            }, /* prestart and createRuntime hooks; our pid is recorded */
 	{ "live alone",                 live_alone             },
 	{ "run createContainer hooks",  hooks_create_container }, /* in our namespaces, with the host's files */
 	{ "set sysctls",                step_sysctls_apply     }, /* a hook may have moved interfaces in */
+	{ "open the hooks' output",     hook_output_open       },
 	{ "switch root",                step_rootfs_switch     }, /* no host path exists below this line */
 	{ "hide paths",                 step_paths_hide        },
 	{ "make the root read-only",    step_rootfs_readonly   },
 	{ "set the host name",          hostname_set           },
 	{ "enter the working directory", cwd_enter             },
+	{ "hand on sockets",            sockets_tell           },
 	{ "find the user",              user_find              },
 	{ "find the program",           find_program           }, /* so that 'create' fails, not 'start' */
 	{ "attach stdio",               stdio_attach           },
+	{ "set the personality",        step_personality_set   }, /* here and no later: the filter may forbid it */
+	{ "set the memory policy",      step_memory_policy_set }, /* within the cpuset that the parent has set */
+	{ "prepare the label",          label_prepare          },
 	{ "load seccomp, notifying",    filter_enter_notify    },
 	{ "wait for start",             wait_for_start         },
 	{ "run startContainer hooks",   hooks_start_container  }, /* as the container's root, with its files */
@@ -358,6 +396,9 @@ static const struct step join_steps[] = {
 	{ "find the user",              user_find              },
 	{ "find the program",           find_program           },
 	{ "attach stdio",               stdio_attach           },
+	{ "set the personality",        step_personality_set   }, /* here and no later: the filter may forbid it */
+	{ "set the memory policy",      step_memory_policy_set }, /* within the cpuset that the parent has set */
+	{ "prepare the label",          label_prepare          },
 	{ "load seccomp, notifying",    filter_enter_notify    },
 	{ "wait for start",             wait_for_start         },
 	{ "prepare the launcher",       launcher_prepare       },
@@ -400,7 +441,7 @@ static _Noreturn void steps_run(struct child *c, const struct step *steps)
 		}
 	}
 	if (r == 0)
-		r = program_exec(c->launcher, c->program, &c->process);
+		r = program_exec(c->launcher, &c->label, c->program, &c->process);
 	sync_send_failure(c->sync, r);
 	_exit(fail_status());
 }

@@ -9,8 +9,10 @@
 
 #include <stdbool.h>
 
+#include "runtime/lsm.h"
 #include "runtime/spec.h"
 
+struct activation;
 struct rootfs;
 struct seccomp_filter;
 struct state;
@@ -28,10 +30,13 @@ struct child {
 	int start_sock;				/* listens for `start`; -1: SYNC_GO comes on sync */
 	int console_sock;			/* takes the terminal's master; -1 */
 	int stdio[3];				/* -1: as inherited */
-	unsigned int preserve_fds;
+	unsigned int preserve_fds;		/* the listening sockets among them */
+	const struct activation *activation;	/* NULL in exec */
+	int hook_output[2];			/* stdout and stderr of hooks inside; opened by the child */
 	bool map_wait;				/* a new user namespace: wait for its maps */
 	char *program;				/* found by "find the program"; of the child */
 	int launcher;				/* made by "prepare the launcher"; of the child */
+	struct lsm_label label;			/* made by "prepare the label"; of the child */
 };
 
 /*

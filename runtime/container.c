@@ -39,7 +39,7 @@ int container_create(const struct container_place *place, const struct bundle *b
 	struct parent p = {
 		.place = place, .bundle = bundle, .spec = bundle->spec, .options = options, .stays = ret_child,
 		.dir = STATE_DIR_NONE, .cgroup = CGROUP_NONE, .scope = SCOPE_NONE,
-		.child = { .start_sock = -1, .console_sock = -1, .stdio = { -1, -1, -1 } },
+		.child = { .start_sock = -1, .console_sock = -1, .stdio = { -1, -1, -1 }, .label = LSM_LABEL_NONE, .hook_output = { -1, -1 } },
 		.sync = -1, .child_sync = -1, .terminal = -1, .console_mine = -1, .pidfd = -1,
 	};
 	int r;
@@ -68,7 +68,7 @@ static int await_exec(int sock)
 	if (m.fd >= 0)
 		(void)close(m.fd);
 	if (m.word == SYNC_NONE)
-		return 0;
+		return m.value ? fail_plain(ESRCH, "the container's init was killed before it was started") : 0;
 	if (m.word == SYNC_FAILED)
 		return fail_exit(fail_plain((int)m.value, "%s", m.text), m.status);
 	return fail_plain(EPROTO, "the container's init said something unexpected");
@@ -93,18 +93,16 @@ static int poststart(const struct state_dir *dir, const struct state *state)
 	if (!spec->hooks[HOOK_POSTSTART].count)
 		return 0;
 	text = state_oci_text(state, "running", state->pid);
-	return text ? hooks_run(spec, HOOK_POSTSTART, text, false) : fail(ENOMEM, "state for the hooks");
+	return text ? hooks_run(spec, HOOK_POSTSTART, text, false, NULL) : fail(ENOMEM, "state for the hooks");
 }
 
 /* Let the child behind @sock go, and write down that it runs. @dir is locked. */
 static int go(struct state_dir *dir, struct state *state, int sock)
 {
-	int sent = sync_send(sock, SYNC_GO, 0, -1), r;
+	int r = parent_send(sock, SYNC_GO);
 
-	/* Who cannot be told has ended, and may have said why. */
-	r = await_exec(sock);
-	if (r == 0 && sent < 0)
-		r = fail_plain(-sent, "the container's init was killed before it was started");
+	if (r == 0)
+		r = await_exec(sock);
 	return r < 0 ? r : record_running(dir, state);
 }
 

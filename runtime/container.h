@@ -15,6 +15,7 @@
 
 #include <jansson.h>
 
+#include "runtime/activation.h"
 #include "runtime/base/str.h"
 
 struct bundle;
@@ -33,7 +34,8 @@ struct container_options {
 	const char *id;
 	const char *pid_file;		/* NULL: none; written before create returns */
 	const char *console_socket;	/* unix socket that takes the terminal's master; NULL */
-	unsigned int preserve_fds;	/* fds 3…3+n-1 are handed on */
+	unsigned int preserve_fds;	/* fds 3…3+n-1 are handed on; those of activation come first */
+	struct activation activation;	/* what a service manager gave us */
 	bool keep_terminal;		/* run -t: the master comes back in ret_terminal */
 	bool remove_at_exit;		/* recorded for the keeper's deletion */
 	const char *log;		/* file of its output, recorded for `logs`; NULL */

@@ -99,13 +99,13 @@ static int groups_set(const uint32_t *gids, size_t count)
 	return fail(errno, "process.user.additionalGids: set %zu supplementary groups", count);
 }
 
-int root_become(void)
+int root_become(bool keep_groups)
 {
 	if (setresgid(0, 0, 0) < 0)
 		return fail(errno, "become group 0 of the user namespace (is it mapped?)");
 	if (setresuid(0, 0, 0) < 0)
 		return fail(errno, "become user 0 of the user namespace (is it mapped?)");
-	return groups_set(NULL, 0);
+	return keep_groups ? 0 : groups_set(NULL, 0);
 }
 
 int user_become(const struct spec_process *process)
@@ -115,7 +115,7 @@ int user_become(const struct spec_process *process)
 
 	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 		return fail(errno, "keep capabilities over the change of user");
-	r = groups_set(user->additional_gids, user->additional_gid_count);
+	r = user->keep_groups ? 0 : groups_set(user->additional_gids, user->additional_gid_count);
 	if (r < 0)
 		return r;
 	if (setresgid(user->gid, user->gid, user->gid) < 0)

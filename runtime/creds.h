@@ -7,6 +7,7 @@
  * All but limits_raise() run in the child. They are shared by `create`/`run` and `exec`.
  */
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct spec_process;
@@ -30,8 +31,8 @@ int limits_set(const struct spec_process *process);
  */
 int user_become(const struct spec_process *process);
 
-/* root_become() - uid and gid 0 of a new user namespace, as soon as it has its maps. */
-int root_become(void);
+/* root_become() - uid and gid 0 of a new user namespace, as soon as it has its maps. @keep_groups: the supplementary groups stay. */
+int root_become(bool keep_groups);
 
 /*
  * caps_drop() - the five sets, as asked

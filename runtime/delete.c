@@ -13,6 +13,7 @@
 #include "runtime/base/log.h"
 #include "runtime/hooks.h"
 #include "runtime/kept.h"
+#include "runtime/resctrl.h"
 #include "runtime/scope.h"
 #include "runtime/spec.h"
 
@@ -194,19 +195,24 @@ static int processes_end(const struct state *state, const char *id)
 	return 0;
 }
 
+/* What else the spec asked to be done at its end. */
 static int poststop(const struct state_dir *dir, const struct state *state)
 {
 	struct spec *spec __attribute__((cleanup(spec_free_p))) = NULL;
 	cleanup_free char *text = NULL;
 
-	if (!state->poststop_owed)
+	if (!state->poststop_owed && !state->resctrl_owed)
 		return 0;
 	if (kept_spec(dir, &spec) < 0) {
 		log_warn("poststop hooks: %s, ignoring", fail_text());
 		return 0;
 	}
+	if (state->resctrl_owed)
+		resctrl_forget(spec, state->id);
+	if (!state->poststop_owed)
+		return 0;
 	text = state_oci_text(state, "stopped", 0);
-	return text ? hooks_run(spec, HOOK_POSTSTOP, text, false) : fail(ENOMEM, "state for the hooks");
+	return text ? hooks_run(spec, HOOK_POSTSTOP, text, false, NULL) : fail(ENOMEM, "state for the hooks");
 }
 
 /* The log's folder is the container's own, and goes with it. */

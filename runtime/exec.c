@@ -18,8 +18,11 @@
 #include "runtime/console.h"
 #include "runtime/creds.h"
 #include "runtime/kept.h"
+#include "runtime/lsm.h"
 #include "runtime/namespaces.h"
 #include "runtime/parent.h"
+#include "runtime/resctrl.h"
+#include "runtime/scheduling.h"
 #include "runtime/spec.h"
 
 struct join {
@@ -151,6 +154,7 @@ static void join_enter(void *arg, const struct ns_plan *plan)
 static int join_clone(struct join *j, const char *id)
 {
 	struct child *c = &j->child;
+	struct cpus_saved cpus;
 	int ends[2], r = namespaces_plan_pid(j->spec, j->init, &j->plan);
 
 	if (r < 0)
@@ -170,9 +174,36 @@ static int join_clone(struct join *j, const char *id)
 	c->preserve_fds = j->options->preserve_fds;
 	j->plan.unit = j->state.cgroup_unit;
 	j->plan.cgroup_path = j->cgroup.path;
-	r = namespaces_clone(&j->plan, j->cgroup.fd, join_enter, j, &j->pid, &j->pidfd);
+	r = cpus_borrow(&j->process.cpus_initial, "process.execCPUAffinity.initial", &cpus);
+	if (r == 0)
+		r = namespaces_clone(&j->plan, j->cgroup.fd, join_enter, j, &j->pid, &j->pidfd);
+	cpus_return(&cpus);
 	(void)close(ends[1]);
 	return r;
+}
+
+/* It was forked by us, so it is where we are. */
+static int join_resctrl(const struct join *j)
+{
+	const struct spec_intel_rdt *rdt = &j->spec->linux_.intel_rdt;
+	cleanup_fd int root = -1;
+
+	if (!rdt->set)
+		return 0;
+	root = resctrl_open();
+	return root < 0 ? root : resctrl_follow(root, rdt, j->state.id, j->pid);
+}
+
+/* What needs the privileges that we have on the host, and the cgroup that it is in. */
+static int join_tune(const struct join *j)
+{
+	int r = limits_raise(j->pid, &j->process);
+
+	if (r == 0)
+		r = cpus_set(j->pid, &j->process.cpus_final, "process.execCPUAffinity.final");
+	if (r == 0)
+		r = scheduling_set(j->pid, &j->process);
+	return r < 0 ? r : join_resctrl(j);
 }
 
 /* The same words as with the container's first process; see child.c. */
@@ -182,9 +213,9 @@ static int join_talk(struct join *j)
 	int r = parent_await(j->sync, SYNC_HOOKS, j->spec, &j->state, j->pid);
 
 	if (r == 0)
-		r = limits_raise(j->pid, &j->process);
+		r = join_tune(j);
 	if (r == 0)
-		r = sync_send(j->sync, SYNC_HOOKED, 0, -1);
+		r = parent_send(j->sync, SYNC_HOOKED);
 	if (r == 0)
 		r = parent_await(j->sync, SYNC_READY, j->spec, &j->state, j->pid);
 	if (r == 0 && j->console_mine >= 0) {
@@ -194,12 +225,32 @@ static int join_talk(struct join *j)
 	if (r >= 0)
 		r = parent_pid_file(j->options->pid_file, j->pid);
 	if (r == 0)
-		r = sync_send(j->sync, SYNC_GO, 0, -1);
+		r = parent_send(j->sync, SYNC_GO);
 	if (r == 0)
 		r = sync_receive(j->sync, &m);
 	if (r == 0 && m.word == SYNC_FAILED)
 		r = fail_exit(fail_plain((int)m.value, "%s", m.text), m.status);
+	else if (r == 0 && m.word == SYNC_NONE && m.value)
+		r = fail_plain(ESRCH, "the process was killed before it was started");
 	return r < 0 ? r : 0;
+}
+
+/* What the container gave up cannot be had back through exec; what it is for every exec is for this one. */
+static void join_inherit(struct join *j)
+{
+	const struct spec_process *own = &j->spec->process;
+
+	if (own->no_new_privileges)
+		j->process.no_new_privileges = true;
+	j->process.user.keep_groups = own->user.keep_groups;
+	if (!j->process.cpus_initial.set && !j->process.cpus_final.set) {
+		j->process.cpus_initial = own->cpus_initial;
+		j->process.cpus_final = own->cpus_final;
+	}
+	if (!j->process.apparmor_profile && !j->process.selinux_label) {
+		j->process.apparmor_profile = own->apparmor_profile;
+		j->process.selinux_label = own->selinux_label;
+	}
 }
 
 static int join_all(struct join *j, const struct container_place *place, const char *id)
@@ -208,10 +259,10 @@ static int join_all(struct join *j, const struct container_place *place, const c
 
 	if (r < 0)
 		return r;
-	/* What the container gave up cannot be had back through exec. */
-	if (j->spec->process.no_new_privileges)
-		j->process.no_new_privileges = true;
-	r = join_cgroup(j);
+	join_inherit(j);
+	r = lsm_check(NULL, &j->process);
+	if (r == 0)
+		r = join_cgroup(j);
 	if (r == 0)
 		r = join_filter(j);
 	if (r == 0)
@@ -242,7 +293,7 @@ int container_exec(const struct container_place *place, const char *id, const st
 {
 	struct join j = {
 		.options = options, .process = *process, .dir = STATE_DIR_NONE, .cgroup = CGROUP_NONE,
-		.child = { .start_sock = -1, .console_sock = -1, .stdio = { -1, -1, -1 } },
+		.child = { .start_sock = -1, .console_sock = -1, .stdio = { -1, -1, -1 }, .label = LSM_LABEL_NONE, .hook_output = { -1, -1 } },
 		.init = -1, .sync = -1, .console_mine = -1, .terminal = -1, .pidfd = -1,
 	};
 	int r;

@@ -26,23 +26,38 @@ struct hook_run {
 	int pidfd, report;
 };
 
+/* What all hooks of one kind have in common. */
+struct hook_kind {
+	const char *state;
+	bool inside;
+	int output[2];	/* -1: our own */
+};
+
+static bool output_take(const int output[2])
+{
+	for (int i = 0; i < 2; i++)
+		if (output[i] >= 0 && dup2(output[i], i + 1) < 0)
+			return false;
+	return true;
+}
+
 /* A hook from the container's own files must not find us in /proc/self/exe; see runtime/launch.h. */
-static _Noreturn void hook_exec(const struct spec_hook *hook, int input, int report, bool inside)
+static _Noreturn void hook_exec(const struct spec_hook *hook, const struct hook_kind *kind, int input, int report)
 {
 	static char *const no_env[] = { NULL };
 	char *fallback[] = { hook->path, NULL };
 	char **args = hook->args.count ? hook->args.items : fallback;
 	char *const *env = hook->env.count ? hook->env.items : no_env;
-	int launcher = inside ? launch_prepare() : -1, e;
+	int launcher = kind->inside ? launch_prepare() : -1, e;
 	sigset_t none;
 
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	errno = EIO;
-	if (dup2(input, 0) == 0 && fd_close_on_exec_from(3) == 0) {
-		if (inside && access(hook->path, X_OK) == 0)
-			(void)launch_exec(launcher, hook->path, args, env);
-		else if (!inside)
+	if (dup2(input, 0) == 0 && output_take(kind->output) && fd_close_on_exec_from(3) == 0) {
+		if (kind->inside && access(hook->path, X_OK) == 0)
+			(void)launch_exec(launcher, NULL, hook->path, args, env);
+		else if (!kind->inside)
 			(void)execve(hook->path, args, env);
 	}
 	e = errno;
@@ -65,10 +80,9 @@ static int state_file(const char *state)
 	return steal_fd(&fd);
 }
 
-static int hook_start(const struct spec_hook *hook, const char *state, bool inside,
-		      struct hook_run *ret)
+static int hook_start(const struct spec_hook *hook, const struct hook_kind *kind, struct hook_run *ret)
 {
-	cleanup_fd int input = state_file(state), report_read = -1, report_write = -1;
+	cleanup_fd int input = state_file(kind->state), report_read = -1, report_write = -1;
 	int ends[2];
 	pid_t pid;
 
@@ -82,7 +96,7 @@ static int hook_start(const struct spec_hook *hook, const char *state, bool insi
 	if (pid < 0)
 		return fail(errno, "fork");
 	if (pid == 0)
-		hook_exec(hook, input, report_write, inside);
+		hook_exec(hook, kind, input, report_write);
 	*ret = (struct hook_run){
 		.pid = pid, .pidfd = pidfd_open(pid, 0), .report = steal_fd(&report_read)
 	};
@@ -110,10 +124,10 @@ static int hook_wait(struct hook_run *run, const struct spec_hook *hook)
 	return status;
 }
 
-static int hook_run(const struct spec_hook *hook, const char *state, bool inside)
+static int hook_run(const struct spec_hook *hook, const struct hook_kind *kind)
 {
 	struct hook_run run = { .pid = -1, .pidfd = -1, .report = -1 };
-	int r = hook_start(hook, state, inside, &run);
+	int r = hook_start(hook, kind, &run);
 
 	if (r < 0)
 		return r;
@@ -126,21 +140,73 @@ static int hook_run(const struct spec_hook *hook, const char *state, bool inside
 	return r;
 }
 
-int hooks_run(const struct spec *spec, enum spec_hook_kind kind, const char *state, bool stop_at_failure)
+static void output_close(int output[2])
 {
-	const struct spec_hooks *hooks = &spec->hooks[kind];
+	for (int i = 0; i < 2; i++) {
+		if (output[i] >= 0)
+			(void)close(output[i]);
+		output[i] = -1;
+	}
+}
+
+int hooks_output_open(const struct spec *spec, int ret_output[2])
+{
+	static const char *const keys[] = { "run.oci.hooks.stdout", "run.oci.hooks.stderr" };
+
+	output_close(ret_output);
+	for (int i = 0; i < 2; i++) {
+		const char *path = spec_annotation(spec, keys[i]);
+
+		if (!path)
+			continue;
+		ret_output[i] = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
+		if (ret_output[i] < 0) {
+			int e = errno;
+
+			output_close(ret_output);
+			return fail(e, "annotations[\"%s\"]: open '%s'", keys[i], path);
+		}
+	}
+	return 0;
+}
+
+static int hooks_each(const struct spec *spec, enum spec_hook_kind which, const struct hook_kind *kind,
+		      bool stop_at_failure)
+{
+	const struct spec_hooks *hooks = &spec->hooks[which];
 
 	for (size_t i = 0; i < hooks->count; i++) {
 		int r;
 
-		log_debug("run hooks.%s[%zu] '%s'", spec_hook_name(kind), i, hooks->items[i].path);
-		r = hook_run(&hooks->items[i], state, kind == HOOK_START_CONTAINER);
+		log_debug("run hooks.%s[%zu] '%s'", spec_hook_name(which), i, hooks->items[i].path);
+		r = hook_run(&hooks->items[i], kind);
 		if (r >= 0)
 			continue;
-		r = fail_in(r, "hooks.%s[%zu]", spec_hook_name(kind), i);
+		r = fail_in(r, "hooks.%s[%zu]", spec_hook_name(which), i);
 		if (stop_at_failure)
 			return r;
 		log_warn("%s, ignoring", fail_text());
 	}
 	return 0;
+}
+
+int hooks_run(const struct spec *spec, enum spec_hook_kind which, const char *state, bool stop_at_failure,
+	      const int *output)
+{
+	struct hook_kind kind = {
+		.state = state, .inside = which == HOOK_START_CONTAINER, .output = { -1, -1 },
+	};
+	int r;
+
+	if (!spec->hooks[which].count)
+		return 0;
+	if (kind.inside && output) {
+		memcpy(kind.output, output, sizeof(kind.output));
+		return hooks_each(spec, which, &kind, stop_at_failure);
+	}
+	r = hooks_output_open(spec, kind.output);
+	if (r == 0)
+		r = hooks_each(spec, which, &kind, stop_at_failure);
+	output_close(kind.output);
+	return r;
 }

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/memfd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,6 +16,7 @@
 
 #include "runtime/base/fd.h"
 #include "runtime/base/str.h"
+#include "runtime/lsm.h"
 
 static const unsigned char launcher[] = {
 #include "launcher.h"
@@ -42,18 +44,28 @@ int launch_prepare(void)
 	return steal_fd(&fd);
 }
 
-int launch_exec(int fd, char *path, char *const *argv, char *const *envp)
+int launch_exec(int fd, const struct lsm_label *label, char *path, char *const *argv, char *const *envp)
 {
+	static char labelled_first[] = "";
+	bool labelled = label && label->proc >= 0;
+	size_t count = 0, ahead = labelled ? 5 : 1;
 	cleanup_free char **args = NULL;
-	size_t count = 0;
+	char number[16];
 
 	while (argv[count])
 		count++;
-	args = calloc(count + 2, sizeof(*args));
+	args = calloc(count + ahead + 1, sizeof(*args));
 	if (!args)
 		return fail(ENOMEM, "make room for the arguments");
-	args[0] = path;
-	memcpy(args + 1, argv, count * sizeof(*args));
+	if (labelled) {
+		(void)snprintf(number, sizeof(number), "%d", label->proc);
+		args[0] = labelled_first;
+		args[1] = number;
+		args[2] = label->file;
+		args[3] = label->text;
+	}
+	args[ahead - 1] = path;
+	memcpy(args + ahead, argv, count * sizeof(*args));
 	(void)execveat(fd, "", args, envp, AT_EMPTY_PATH);
 	return fail(errno, "execute the launcher");
 }

@@ -10,6 +10,8 @@
  * sealed memory.
  */
 
+struct lsm_label;
+
 /*
  * launch_prepare() - put the launcher into sealed memory
  *
@@ -20,8 +22,9 @@ int launch_prepare(void);
 
 /*
  * launch_exec() - become @path by way of the launcher in @fd
+ * @label: what the launcher writes beforehand; NULL, or one without a procfs: nothing. Its fd must outlive an execve.
  * @argv: with ARG0 first, ended by NULL, as are @envp's
  *
  * Returns only a recorded failure. What the launcher itself cannot execute ends with exit status 126 or 127.
  */
-int launch_exec(int fd, char *path, char *const *argv, char *const *envp);
+int launch_exec(int fd, const struct lsm_label *label, char *path, char *const *argv, char *const *envp);

@@ -130,6 +130,11 @@ int mount_create(int fs, uint64_t attrs, const char *suspect, int *ret_mount)
 
 int mount_new(const struct mount_new *want, int *ret_mount)
 {
+	return mount_labelled(want, NULL, ret_mount);
+}
+
+int mount_labelled(const struct mount_new *want, const char *label, int *ret_mount)
+{
 	cleanup_fd int fs = fsopen(want->type, FSOPEN_CLOEXEC);
 	const char *suspect = NULL;
 	int r;
@@ -151,7 +156,9 @@ int mount_new(const struct mount_new *want, int *ret_mount)
 		if (is_id(want->options->items[i]))
 			suspect = want->options->items[i];
 	}
-	r = super_flags_set(fs, want->super_flags);
+	r = label ? option_set(fs, label) : 0;
+	if (r == 0)
+		r = super_flags_set(fs, want->super_flags);
 	if (r < 0)
 		return r;
 	return mount_create(fs, want->attrs, suspect, ret_mount);

@@ -37,6 +37,9 @@ struct mount_new {
  */
 int mount_new(const struct mount_new *want, int *ret_mount);
 
+/* mount_labelled() - the same with one more option, "context=…"; NULL: none. */
+int mount_labelled(const struct mount_new *want, const char *label, int *ret_mount);
+
 /*
  * mount_fail() - record a failure with what the kernel logged to the fsopen(2) context @fs. Return:
  * -@errnum.

@@ -22,6 +22,7 @@
 #include "runtime/base/fd.h"
 #include "runtime/base/log.h"
 #include "runtime/idmap.h"
+#include "runtime/lsm.h"
 #include "runtime/mount-fs.h"
 #include "runtime/overlay.h"
 #include "runtime/rootfs.h"
@@ -193,6 +194,7 @@ static uint64_t super_flags_of(const struct spec_mount *m)
 
 static int new_source(const struct rootfs *r, const struct spec_mount *m, int *ret_tree)
 {
+	cleanup_free char *label = NULL;
 	const struct mount_new want = {
 		.type = m->type,
 		.source = m->source,
@@ -200,8 +202,11 @@ static int new_source(const struct rootfs *r, const struct spec_mount *m, int *r
 		.super_flags = super_flags_of(m),
 		.attrs = attributes_of(m),
 	};
-	int err = mount_new(&want, ret_tree);
+	int err = lsm_mount_option(r->spec, m->type, &label);
 
+	if (err < 0)
+		return err;
+	err = mount_labelled(&want, label, ret_tree);
 	if (err != MOUNT_REFUSED)
 		return err;
 	if (str_eq(m->type, "proc") && r->userns)

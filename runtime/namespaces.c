@@ -40,8 +40,10 @@ static int ns_open(enum spec_ns ns, const char *path, int *ret_fd)
 	if (fd < 0)
 		return fail(errno, "linux.namespaces: %s namespace '%s'", name, path);
 	kind = ioctl(fd, NS_GET_NSTYPE);
-	if (kind < 0)
+	if (kind < 0 && errno == ENOTTY)
 		return fail_plain(EINVAL, "linux.namespaces: '%s' is not a namespace", path);
+	if (kind < 0)
+		return fail(errno, "linux.namespaces: '%s'", path);
 	if ((unsigned long)kind != spec_namespace_flag(ns))
 		return fail_plain(EINVAL, "linux.namespaces: '%s' is not a %s namespace", path, name);
 	*ret_fd = steal_fd(&fd);
@@ -108,8 +110,13 @@ int namespaces_plan_pid(const struct spec *spec, int pidfd, struct ns_plan *ret_
 		struct stat theirs, ours;
 
 		(void)snprintf(path, sizeof(path), "/proc/self/ns/%s", proc_names[ns]);
-		if (stat(path, &ours) < 0)
-			continue; /* a kernel without this kind */
+		if (stat(path, &ours) < 0) {
+			/* A kernel without this kind. Any other reason must not leave us in the host's. */
+			if (errno == ENOENT)
+				continue;
+			r = fail(errno, "look at our own %s namespace", proc_names[ns]);
+			break;
+		}
 		(void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, proc_names[ns]);
 		if (stat(path, &theirs) < 0)
 			r = fail(errno, "look at the container's %s namespace", proc_names[ns]);

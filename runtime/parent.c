@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "cgroups/delegate.h"
 #include "cgroups/devices.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/json.h"
@@ -29,6 +31,10 @@
 #include "runtime/creds.h"
 #include "runtime/hooks.h"
 #include "runtime/idmap.h"
+#include "runtime/lsm.h"
+#include "runtime/net-devices.h"
+#include "runtime/resctrl.h"
+#include "runtime/scheduling.h"
 #include "runtime/spec-short.h"
 #include "runtime/spec.h"
 #include "runtime/sysctl.h"
@@ -47,6 +53,9 @@ static int spec_judge(struct parent *p)
 		return r;
 	if (!p->spec->process_set)
 		return fail_plain(EINVAL, "process: is required to create a container");
+	r = lsm_check(p->spec, &p->spec->process);
+	if (r < 0)
+		return r;
 	if (p->spec->process.terminal && p->stays && !p->options->keep_terminal && !p->options->console_socket)
 		return fail_plain(EINVAL, "process.terminal: true needs a terminal: use -t, or --console-socket");
 	return 0;
@@ -98,6 +107,7 @@ static int record_first(struct parent *p)
 	if (r < 0)
 		return r;
 	s->remove_at_exit = p->options->remove_at_exit;
+	s->resctrl_owed = resctrl_is_owed(p->spec);
 	s->created = state_now();
 	if (!s->created)
 		return fail(ENOMEM, "tell the time");
@@ -125,11 +135,14 @@ int parent_seccomp(int root, const struct seccomp_profile *profile, struct secco
 
 static int filter_prepare(struct parent *p)
 {
-	int r;
+	int r = 0;
 
 	if (!p->spec->linux_.seccomp)
 		return 0;
-	r = parent_seccomp(p->dir.root, p->spec->linux_.seccomp, &p->filter);
+	if (spec_annotation_is_set(p->spec, "run.oci.seccomp_fail_unknown_syscall"))
+		r = seccomp_names_check(p->spec->linux_.seccomp);
+	if (r == 0)
+		r = parent_seccomp(p->dir.root, p->spec->linux_.seccomp, &p->filter);
 	if (r < 0)
 		return fail_in(r, "linux.seccomp");
 	p->filter_set = true;
@@ -292,6 +305,7 @@ static int child_clone(struct parent *p)
 	c->sync = p->child_sync;
 	memcpy(c->stdio, p->options->stdio, sizeof(c->stdio));
 	c->preserve_fds = p->options->preserve_fds;
+	c->activation = &p->options->activation;
 	c->map_wait = p->plan.flags & CLONE_NEWUSER;
 	p->plan.unit = p->state.cgroup_unit;
 	p->plan.cgroup_path = p->cgroup.path;
@@ -309,7 +323,7 @@ static int maps_write(struct parent *p)
 	if (!p->child.map_wait)
 		return 0;
 	r = idmap_write(p->pid, p->spec);
-	return r < 0 ? r : sync_send(p->sync, SYNC_MAPPED, 0, -1);
+	return r < 0 ? r : parent_send(p->sync, SYNC_MAPPED);
 }
 
 static int record_process(struct parent *p)
@@ -325,9 +339,48 @@ static int record_process(struct parent *p)
 	return state_write(&p->dir, &p->state);
 }
 
+static uint32_t host_id(uint32_t id, const struct spec_id_map *maps, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (id >= maps[i].container_id && id - maps[i].container_id < maps[i].size)
+			return maps[i].host_id + (id - maps[i].container_id);
+	return id;
+}
+
+/* An annotation of crun's: the payload manages a cgroup below the one that has the limits. */
+static int cgroup_hand_over(struct parent *p)
+{
+	const struct spec_linux *l = &p->spec->linux_;
+	const char *name = spec_annotation(p->spec, "run.oci.delegate-cgroup");
+
+	if (!name)
+		return 0;
+	if (p->cgroup.fd < 0)
+		return fail_plain(ENOTSUP, "annotations[\"run.oci.delegate-cgroup\"]: the container has no cgroup");
+	return cgroup_delegate(&p->cgroup, name, p->pid, host_id(0, l->uid_mappings, l->uid_mapping_count),
+			       host_id(0, l->gid_mappings, l->gid_mapping_count));
+}
+
 static int limits_lift(struct parent *p)
 {
-	return limits_raise(p->pid, &p->spec->process);
+	int r = limits_raise(p->pid, &p->spec->process);
+
+	return r < 0 ? r : scheduling_set(p->pid, &p->spec->process);
+}
+
+static int resctrl_join(struct parent *p)
+{
+	cleanup_fd int root = -1;
+
+	if (!p->spec->linux_.intel_rdt.set)
+		return 0;
+	root = resctrl_open();
+	return root < 0 ? root : resctrl_enter(root, &p->spec->linux_.intel_rdt, p->options->id, p->pid);
+}
+
+static int net_devices_take(struct parent *p)
+{
+	return net_devices_move(p->spec, p->plan.joins[NS_NETWORK], p->pid);
 }
 
 static int hooks_runtime(struct parent *p)
@@ -341,13 +394,13 @@ static int hooks_runtime(struct parent *p)
 		state = state_oci_text(&p->state, "creating", p->pid);
 		if (!state)
 			return fail(ENOMEM, "state for the hooks");
-		r = hooks_run(p->spec, HOOK_PRESTART, state, true);
+		r = hooks_run(p->spec, HOOK_PRESTART, state, true, NULL);
 		if (r == 0)
-			r = hooks_run(p->spec, HOOK_CREATE_RUNTIME, state, true);
+			r = hooks_run(p->spec, HOOK_CREATE_RUNTIME, state, true, NULL);
 		if (r < 0)
 			return r;
 	}
-	return sync_send(p->sync, SYNC_HOOKED, 0, -1);
+	return parent_send(p->sync, SYNC_HOOKED);
 }
 
 static int child_await(struct parent *p)
@@ -393,7 +446,10 @@ static const struct {
 	{ NULL,				child_clone        },
 	{ NULL,				maps_write         },
 	{ NULL,				cgroup_limit       }, /* the child works meanwhile */
+	{ NULL,				cgroup_hand_over   }, /* none of the limits is there */
 	{ NULL,				limits_lift        },
+	{ NULL,				resctrl_join       },
+	{ "linux.netDevices",		net_devices_take   }, /* the hooks find them in place */
 	{ "record the container",	record_process     }, /* before hooks_runtime: the child then lives without us */
 	{ NULL,				hooks_runtime      },
 	{ NULL,				child_await        },
@@ -431,6 +487,19 @@ int parent_await(int sync, enum sync_word word, const struct spec *spec, const s
 	return r;
 }
 
+int parent_send(int sync, enum sync_word word)
+{
+	struct pollfd said = { .fd = sync, .events = POLLIN };
+	struct sync_message m;
+	int r = sync_send(sync, word, 0, -1);
+
+	if (r == 0 || poll(&said, 1, 0) != 1)
+		return r;
+	if (sync_receive(sync, &m) == 0 && m.word == SYNC_FAILED)
+		return fail_exit(fail_plain((int)m.value, "%s", m.text), m.status);
+	return fail(-r, "speak to the container's init");
+}
+
 int parent_pid_file(const char *path, pid_t pid)
 {
 	cleanup_fd int fd = -1;
@@ -460,11 +529,13 @@ static void undo(struct parent *p)
 	if (p->cgroup.fd >= 0 && cgroup_remove(&p->cgroup, CGROUP_REMOVE_MS) < 0)
 		log_warn("%s, ignoring", fail_text());
 	scope_stop(p->scope.started ? p->scope.name.unit : NULL);
+	if (p->pid > 0 && p->state.resctrl_owed)
+		resctrl_forget(p->spec, p->options->id);
 	if (p->state.poststop_owed) {
 		cleanup_free char *state = state_oci_text(&p->state, "stopped", 0);
 
 		if (state)
-			(void)hooks_run(p->spec, HOOK_POSTSTOP, state, false);
+			(void)hooks_run(p->spec, HOOK_POSTSTOP, state, false, NULL);
 	}
 	if (p->dir.fd >= 0 && state_remove(&p->dir, p->options->id) < 0)
 		log_warn("%s, ignoring", fail_text());

@@ -60,5 +60,8 @@ int parent_seccomp(int root, const struct seccomp_profile *profile, struct secco
 /* parent_await() - wait for @word of the child, serving its listener on the way. Return: 0 or a recorded failure. */
 int parent_await(int sync, enum sync_word word, const struct spec *spec, const struct state *state, pid_t pid);
 
+/* parent_send() - tell the child a word; the failure of a child that has ended is what it said of it. Return: 0 or a recorded failure. */
+int parent_send(int sync, enum sync_word word);
+
 /* parent_pid_file() - write --pid-file, when there is one. */
 int parent_pid_file(const char *path, pid_t pid);

@@ -160,10 +160,10 @@ int program_judge(const char *path, const struct spec_process *process)
 	return e ? cannot_run(process->args.items[0], e) : 0;
 }
 
-int program_exec(int launcher, char *path, const struct spec_process *process)
+int program_exec(int launcher, const struct lsm_label *label, char *path, const struct spec_process *process)
 {
 	static char *const nothing[] = { NULL };
 
-	return launch_exec(launcher, path, process->args.items,
+	return launch_exec(launcher, label, path, process->args.items,
 			   process->env.count ? process->env.items : nothing);
 }

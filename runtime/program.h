@@ -7,6 +7,7 @@
  * Failures carry docker's exit statuses and, since engines read them, docker's sentences.
  */
 
+struct lsm_label;
 struct spec_process;
 
 /*
@@ -25,4 +26,4 @@ int program_find(const struct spec_process *process, char **ret_path);
 int program_judge(const char *path, const struct spec_process *process);
 
 /* program_exec() - become it, by the launcher (runtime/launch.h). Returns only a recorded failure. */
-int program_exec(int launcher, char *path, const struct spec_process *process);
+int program_exec(int launcher, const struct lsm_label *label, char *path, const struct spec_process *process);

@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/sched.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -79,6 +80,8 @@ static int check_root(const struct spec *spec)
 					  i);
 		overlay = true;
 	}
+	if (overlay && spec->linux_.mount_label)
+		return fail_plain(EINVAL, "linux.mountLabel: is not supported with an overlay as the root: give root.path");
 	if (overlay && spec->root_path)
 		return fail_plain(
 			EINVAL,
@@ -288,6 +291,29 @@ static int check_hidden_paths(const struct spec *spec)
 	return 0;
 }
 
+static int check_net_devices(const struct spec *spec)
+{
+	if (spec->linux_.net_device_count > 0 && !namespace_is_apart(spec, NS_NETWORK))
+		return fail_plain(EINVAL, "linux.netDevices: need a network namespace of the container's own in "
+				  "linux.namespaces");
+	return 0;
+}
+
+/* The kernel lets no such process fork, and a hook in the container is forked from its first one. */
+static int check_scheduler(const struct spec *spec)
+{
+	static const enum spec_hook_kind inside[] = { HOOK_CREATE_CONTAINER, HOOK_START_CONTAINER };
+	const struct spec_scheduler *s = &spec->process.scheduler;
+
+	if (!s->set || s->policy != SCHED_DEADLINE || (s->flags & SCHED_FLAG_RESET_ON_FORK))
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(inside); i++)
+		if (spec->hooks[inside[i]].count > 0)
+			return fail_plain(EINVAL, "process.scheduler: with hooks.%s SCHED_DEADLINE needs "
+					  "SCHED_FLAG_RESET_ON_FORK", spec_hook_name(inside[i]));
+	return 0;
+}
+
 static int check_limits(const struct spec *spec)
 {
 	return cgroup_limits_check(&spec->linux_.resources);
@@ -298,7 +324,8 @@ int spec_check(const struct spec *spec)
 	static int (*const checks[])(const struct spec *spec) = {
 		check_version,      check_root,      check_namespaces, check_id_maps,
 		check_user,         check_host_names, check_sysctls,
-		check_hidden_paths, check_limits,
+		check_hidden_paths, check_net_devices, check_scheduler,
+		check_limits,       spec_annotations_check,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {

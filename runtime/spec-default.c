@@ -15,7 +15,7 @@
 #include "seccomp/profile.h"
 
 /* The version whose fields we know. */
-#define OCI_VERSION "1.2.0"
+#define OCI_VERSION "1.3.0"
 
 enum { OPTIONS_MAX = 7 };
 

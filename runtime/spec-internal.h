@@ -98,5 +98,10 @@ void spec_linux_done(struct spec_linux *l);
 /* spec_mounts_finish() - read every mount's options, which need its type. Return: 0 or a recorded failure. */
 int spec_mounts_finish(struct spec *spec);
 
+/* spec_annotations_expand() - into the fields of the document that say the same. Return: 0 or a recorded failure. */
+int spec_annotations_expand(json_t *v);
+/* spec_annotations_check() - those that change what we do. Return: 0 or a recorded failure. */
+int spec_annotations_check(const struct spec *spec);
+
 /* spec_check() - judge the document as a whole, when all of it was read. Return: 0 or a recorded failure. */
 int spec_check(const struct spec *spec);

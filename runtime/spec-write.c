@@ -172,17 +172,30 @@ static json_t *hooks(void)
 	return array;
 }
 
+static json_t *names_of(const struct json_name *names)
+{
+	json_t *array = json_array();
+
+	for (; array && names->name; names++)
+		(void)json_array_append_new(array, json_string(names->name));
+	return array;
+}
+
+/* Whatever is behind them on this host: the text asks what the runtime knows. */
 static json_t *linux_features(void)
 {
 	return json_pack(
 		"{s:o, s:o, s:{s:b, s:b, s:b, s:b, s:b}, s:{s:b, s:o, s:o, s:o, s:o, s:o}, "
-		"s:{s:b}, s:{s:b}, s:{s:b}, s:{s:{s:b}}}",
+		"s:{s:b}, s:{s:b}, s:{s:b, s:b, s:b}, s:{s:o, s:o}, s:{s:{s:b}}, s:{s:b}}",
 		"namespaces", namespaces(), "capabilities", words(spec_capability_names), "cgroup",
 		"v1", 0, "v2", 1, "systemd", 1, "systemdUser", 1, "rdma", 1, "seccomp", "enabled",
 		1, "actions", words(seccomp_actions), "operators", words(seccomp_operators),
 		"archs", words(seccomp_architectures), "knownFlags", words(seccomp_flags),
-		"supportedFlags", words(seccomp_flags), "apparmor", "enabled", 0, "selinux",
-		"enabled", 0, "intelRdt", "enabled", 0, "mountExtensions", "idmap", "enabled", 1);
+		"supportedFlags", words(seccomp_flags), "apparmor", "enabled", 1, "selinux",
+		"enabled", 1, "intelRdt", "enabled", 1, "schemata", 1, "monitoring", 1,
+		"memoryPolicy", "modes", names_of(spec_memory_modes), "flags",
+		names_of(spec_memory_flags), "mountExtensions", "idmap", "enabled", 1, "netDevices",
+		"enabled", 1);
 }
 
 json_t *spec_features(void)
@@ -191,7 +204,7 @@ json_t *spec_features(void)
 
 	return json_pack(
 		"{s:s, s:s, s:o, s:o, s:o, s:{s:o, s:s}, s:o}", "ociVersionMin", "1.0.0",
-		"ociVersionMax", "1.2.1", "hooks", hooks(), "mountOptions", mount_options(),
+		"ociVersionMax", "1.3.0", "hooks", hooks(), "mountOptions", mount_options(),
 		"linux", linux_features(), "annotations", "io.github.seccomp.libseccomp.version",
 		v ? json_sprintf("%u.%u.%u", v->major, v->minor, v->micro) : json_string("unknown"),
 		"org.nacelle.version", NACELLE_VERSION, "potentiallyUnsafeConfigAnnotations",

@@ -2,7 +2,7 @@
 /*
  * The document as a whole: the root's table of fields, which leads to all others, and the life of a
  * struct spec. A document is read by the tables first, then finished (what needs two fields to be
- * understood), then judged as a whole (spec-check.c). Source: runtime-spec 1.2, config.md.
+ * understood), then judged as a whole (spec-check.c). Source: runtime-spec 1.3, config.md.
  */
 #include "runtime/spec.h"
 
@@ -176,12 +176,16 @@ int spec_read(json_t *v, struct spec **ret_spec)
 
 	if (!spec)
 		return fail(ENOMEM, "read a spec");
+	r = spec_annotations_expand(v);
+	if (r < 0)
+		return r;
 	r = json_object_read(&JSON_ROOT, v, spec_root_fields, 0, spec);
 	if (r < 0)
 		return r;
 	forget_empty(&spec->hostname);
 	forget_empty(&spec->domainname);
 	forget_empty(&spec->linux_.cgroups_path);
+	spec->process.user.keep_groups = spec_annotation_is_set(spec, "run.oci.keep_original_groups");
 	r = spec_mounts_finish(spec);
 	if (r == 0)
 		r = spec_check(spec);

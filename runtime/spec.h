@@ -41,6 +41,7 @@ struct spec_user {
 	int64_t umask;			/* SPEC_UNSET */
 	uint32_t *additional_gids;
 	size_t additional_gid_count;
+	bool keep_groups;		/* an annotation: those that we have, and no others */
 };
 
 enum { SPEC_MASK_BITS = 8192 };	/* the most CPUs that any kernel is built for */
@@ -230,6 +231,9 @@ void spec_process_done(struct spec_process *process);
 
 /* spec_annotation() - value of an annotation, or NULL. Points into @spec. */
 const char *spec_annotation(const struct spec *spec, const char *key);
+
+/* spec_annotation_is_set() - whether it is there, and neither "0" nor "false". */
+bool spec_annotation_is_set(const struct spec *spec, const char *key);
 
 /* spec_fields() - the root's field table, for features, the schema and the man page. */
 const struct json_field *spec_fields(void);

@@ -218,7 +218,10 @@ static int folder_empty(int fd)
 	while (r == 0 && (entry = readdir(dir))) {
 		if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, ".."))
 			continue;
-		if (unlinkat(fd, entry->d_name, 0) < 0 && errno != ENOENT)
+		if (unlinkat(fd, entry->d_name, 0) == 0 || errno == ENOENT)
+			continue;
+		/* No folder is ours, but an empty one shall not keep us from an end. */
+		if (errno != EISDIR || unlinkat(fd, entry->d_name, AT_REMOVEDIR) < 0)
 			r = fail(errno, "remove '%s' from the state folder", entry->d_name);
 	}
 	(void)closedir(dir);

@@ -41,6 +41,7 @@ struct state {
 	bool cgroup_made;		/* by us: may be killed and removed */
 	bool remove_at_exit;		/* --rm */
 	bool poststop_owed;		/* the runtime hooks began, and there are poststop hooks */
+	bool resctrl_owed;		/* a part of resctrl is the container's own, and goes with it */
 	char *created;			/* RFC 3339, UTC */
 	char *log;			/* file of a detached container's output, or NULL */
 	char boot_id[PROC_BOOT_ID_SIZE];

@@ -10,10 +10,13 @@
  */
 #include "seccomp/internal.h"
 
+#include <errno.h>
 #include <seccomp.h>
 
 #include "runtime/base/cleanup.h"
+#include "runtime/base/error.h"
 #include "runtime/base/str.h"
+#include "seccomp/profile.h"
 
 enum {
 	NONE = -1,
@@ -137,4 +140,21 @@ enum seccomp_known seccomp_call_find(uint32_t token, const char *name, struct se
 		return SECCOMP_CALL_HERE;
 	}
 	return token == SCMP_ARCH_X86 ? find_packed(name, number, ret) : SECCOMP_CALL_ELSEWHERE;
+}
+
+int seccomp_names_check(const struct seccomp_profile *profile)
+{
+	for (size_t i = 0; i < profile->rule_count; i++) {
+		const struct str_list *names = &profile->rules[i].names;
+
+		for (size_t j = 0; j < names->count; j++) {
+			struct seccomp_call call;
+			char quoted[STR_QUOTE_SIZE];
+
+			if (seccomp_call_find(seccomp_arch_native(), names->items[j], &call) == SECCOMP_CALL_UNKNOWN)
+				return fail_plain(EINVAL, "syscalls[%zu].names[%zu]: %s is no system call that we know", i, j,
+						  str_quote(quoted, names->items[j]));
+		}
+	}
+	return 0;
 }

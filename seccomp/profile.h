@@ -71,6 +71,9 @@ struct seccomp_profile {
  */
 int seccomp_profile_parse(const struct json_at *at, json_t *v, struct seccomp_profile **ret_profile);
 
+/* seccomp_names_check() - refuse names of system calls that nobody knows. Return: 0 or a recorded failure. */
+int seccomp_names_check(const struct seccomp_profile *profile);
+
 struct seccomp_profile *seccomp_profile_free(struct seccomp_profile *profile);
 CLEANUP_DEFINE(struct seccomp_profile *, seccomp_profile_free)
 

@@ -7,6 +7,22 @@
 #include <unistd.h>
 
 #include "cmd/nacelle-image/verb.h"
+#include "image/policy.h"
+
+/* A stream can be either archive; what it turns out to be is not known before it is read. */
+static int place_allowed(const struct settings *settings, const char *place)
+{
+	static const char *const transports[] = { "docker-archive", "oci-archive", "oci" };
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(transports) && r >= 0; i++) {
+		const char *rest = str_starts(place, transports[i]);
+
+		if ((rest && *rest == ':') || (str_eq(place, "-") && !str_eq(transports[i], "oci")))
+			r = policy_check(settings->policy, transports[i], NULL);
+	}
+	return r;
+}
 
 int verb_load(const struct settings *settings, size_t count, char **operands)
 {
@@ -18,6 +34,8 @@ int verb_load(const struct settings *settings, size_t count, char **operands)
 	int r = store_need(settings, &store);
 
 	(void)count;
+	if (r >= 0)
+		r = place_allowed(settings, operands[0]);
 	if (r >= 0)
 		r = load_prepare(settings, store, &name, &platform, &load);
 	if (r >= 0)

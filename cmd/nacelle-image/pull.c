@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cmd/nacelle-image/verb.h"
+#include "image/policy.h"
 #include "image/pull.h"
 
 static bool is_live(const struct settings *settings)
@@ -60,8 +61,13 @@ int verb_pull(const struct settings *settings, size_t count, char **operands)
 	(void)count;
 	if (r >= 0)
 		r = reference_parse(operands[0], store->registry, &ref);
+	/* The digest says it all: the tag may mean something else by now. */
+	if (r >= 0 && ref.digest)
+		free(steal_ptr(&ref.tag));
 	if (r >= 0)
 		r = reference_text(&ref, &name);
+	if (r >= 0)
+		r = policy_check(settings->policy, "docker", &ref);
 	if (r >= 0)
 		r = load_prepare(settings, store, &unused, &platform, &load);
 	if (r < 0)

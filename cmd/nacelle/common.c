@@ -8,6 +8,7 @@
 
 #include "cmd/nacelle/command.h"
 #include "cmd/nacelle/options.h"
+#include "runtime/activation.h"
 #include "runtime/base/log.h"
 #include "runtime/spec-short.h"
 
@@ -17,14 +18,26 @@ enum { PRESERVED_MAX = 1024 };
 int preserved_check(unsigned int count)
 {
 	if (count > PRESERVED_MAX)
-		return fail_plain(EINVAL, "--preserve-fds: more than %d", PRESERVED_MAX);
+		return fail_plain(EINVAL, "more than %d fds are to be handed on", PRESERVED_MAX);
 	for (unsigned int fd = 3; fd < 3 + count; fd++) {
 		int flags = fcntl((int)fd, F_GETFD);
 
 		if (flags < 0 || flags & FD_CLOEXEC)
-			return fail_plain(EBADF, "--preserve-fds %u: fd %u is not open", count, fd);
+			return fail_plain(EBADF, "fd %u is to be handed on, and is not open", fd);
 	}
 	return 0;
+}
+
+int sockets_read(unsigned int preserve, struct activation *ret)
+{
+	int r = activation_read(ret);
+
+	if (r < 0)
+		return r;
+	r = preserved_check(ret->listen_fds);
+	if (r < 0)
+		return fail_in(r, "LISTEN_FDS=%u", ret->listen_fds);
+	return preserve ? preserved_check(ret->listen_fds + preserve) : 0;
 }
 
 int look(const struct globals *globals, const char *id, struct container_info *ret_info)

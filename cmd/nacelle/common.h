@@ -7,12 +7,19 @@
 
 #include <stddef.h>
 
+struct activation;
 struct globals;
 struct container_info;
 struct operands;
 
 /* preserved_check() - whether the fds from 3 to 3 + @count - 1 were given to us. Return: 0 or a recorded failure. */
 int preserved_check(unsigned int count);
+
+/*
+ * sockets_read() - what a service manager gave us (LISTEN_FDS, NOTIFY_SOCKET), and whether it and @preserve more fds
+ * are open. Return: 0 or a recorded failure.
+ */
+int sockets_read(unsigned int preserve, struct activation *ret);
 
 /* look() - container_look(), to which an unknown id is a failure. */
 int look(const struct globals *globals, const char *id, struct container_info *ret_info);

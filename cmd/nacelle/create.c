@@ -36,8 +36,8 @@ int cmd_create(const struct globals *globals, int argc, char **argv)
 	options = CONTAINER_OPTIONS(operands.items[0]);
 	options.pid_file = o.pid_file;
 	options.console_socket = o.console_socket;
-	options.preserve_fds = (unsigned int)o.preserve_fds;
-	r = preserved_check(options.preserve_fds);
+	r = sockets_read((unsigned int)o.preserve_fds, &options.activation);
+	options.preserve_fds = (unsigned int)o.preserve_fds + options.activation.listen_fds;
 	if (r == 0)
 		r = bundle_load_folder(o.bundle, NULL, &bundle);
 	if (r == 0)

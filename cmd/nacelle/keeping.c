@@ -40,13 +40,15 @@ int keeping_program(void)
 	char *slash = self ? strrchr(self, '/') : NULL;
 	int fd = -1, r;
 
+	if (!self)
+		return fail(errno, "find the program that keeps detached containers");
 	if (slash) {
 		r = str_format(&beside, "%.*s/" KEEPER_NAME, (int)(slash - self), self);
 		if (r < 0)
 			return r;
 		fd = open(beside, O_PATH | O_CLOEXEC);
 	}
-	if (fd < 0)
+	if (fd < 0 && errno == ENOENT)
 		fd = open(installed, O_PATH | O_CLOEXEC);
 	if (fd >= 0)
 		return fd;
@@ -232,12 +234,13 @@ static int detached_make(struct keeping *k, struct kept_fds *fds, struct contain
 	r = pipe_make(k, &fds->out, &out);
 	if (r == 0)
 		r = pipe_make(k, &fds->err, &err);
+	if (r == 0)
+		r = k->create(k, (int[]){ null, out, err }, child);
+	/* Behind the record, which names it; and a container that is there already keeps its log. */
 	if (r == 0 && k->log) {
 		fds->log = log_make(k->log);
 		r = fds->log < 0 ? fds->log : 0;
 	}
-	if (r == 0)
-		r = k->create(k, (int[]){ null, out, err }, child);
 	if (r == 0 && k->recorded)
 		r = container_keep(k->place, k->id, getpid(), &fds->exit);
 	if (r < 0)
@@ -279,7 +282,9 @@ static _Noreturn void detached_parent(struct keeping *k, int sock)
 	if (r == 0)
 		r = keeper_become(k, child.pid, &fds);
 	r = undone(k, &child, r);
-	log_unmake(k->log);
+	/* Only ours: that of a container which had the name before us stays. */
+	if (fds.log >= 0)
+		log_unmake(k->log);
 	sync_send_failure(sock, r);
 	_exit(fail_status());
 }
@@ -315,13 +320,14 @@ static int keeper_await(int sock)
 	struct sync_message m;
 	int r = sync_receive(sock, &m);
 
-	if (r < 0 || m.word == SYNC_NONE)
+	if (r < 0 || (m.word == SYNC_NONE && !m.value))
 		return r;
 	if (m.fd >= 0)
 		(void)close(m.fd);
 	if (m.word == SYNC_FAILED)
 		return fail_exit(fail_plain((int)m.value, "%s", m.text), m.status);
-	return fail_plain(EPROTO, "the container's parent said something unexpected");
+	return fail_plain(EPROTO, m.word == SYNC_NONE ? "the container's parent was killed before it became its keeper" :
+			  "the container's parent said something unexpected");
 }
 
 int keeping_detached(struct keeping *k)

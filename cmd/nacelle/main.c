@@ -14,7 +14,7 @@
 #include "cmd/nacelle/options.h"
 #include "runtime/base/log.h"
 
-#define SPEC_VERSION "1.2.0"
+#define SPEC_VERSION "1.3.0"
 
 /* clang-format off */
 const struct command commands[] = {

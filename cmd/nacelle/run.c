@@ -81,6 +81,7 @@ struct run {
 	struct bundle bundle;
 	struct run_target target;
 	char *id, *log;
+	struct activation activation;
 	bool terminal;		/* it has one, and we keep its master */
 };
 
@@ -112,10 +113,11 @@ static int run_create(struct run *run, const int stdio[3], struct container_chil
 
 	options.pid_file = run->o.pid_file;
 	options.console_socket = run->o.console_socket;
-	options.preserve_fds = (unsigned int)run->o.preserve_fds;
+	options.preserve_fds = (unsigned int)run->o.preserve_fds + run->activation.listen_fds;
 	options.keep_terminal = run->terminal;
 	options.remove_at_exit = run->o.remove;
 	options.log = run->log;
+	options.activation = run->activation;
 	for (int i = 0; i < 3; i++)
 		options.stdio[i] = stdio[i];
 	return container_create(&run->globals->place, &run->bundle, &options, ret_child);
@@ -310,7 +312,7 @@ static int run_detached(struct run *run)
 static int run_all(struct run *run, const struct operands *operands)
 {
 	cleanup_fd int signals = -1;
-	int r = preserved_check((unsigned int)run->o.preserve_fds);
+	int r = sockets_read((unsigned int)run->o.preserve_fds, &run->activation);
 
 	if (r == 0)
 		r = run_target_load(&run->o, operands, &run->target);

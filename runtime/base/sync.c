@@ -173,19 +173,20 @@ int sync_receive(int sock, struct sync_message *ret)
 	};
 	cleanup_fd int fd = -1;
 	int surplus;
+	int resets = 0;
 	ssize_t n;
 
+	/* A reset is told once, in front of what was said before it: somebody's last words. */
 	do
 		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && (errno == EINTR || (errno == ECONNRESET && resets++ == 0)));
 	if (n < 0 && errno != ECONNRESET)
 		return fail(errno, "receive a message");
 	ret->word = SYNC_NONE;
-	ret->value = 0;
+	ret->value = resets > 0 ? ECONNRESET : 0;
 	ret->status = 0;
 	ret->fd = -1;
 	ret->text[0] = '\0';
-	/* A reset means that it ended without having read what we sent. */
 	if (n < 0)
 		return 0;
 	fd = fd_taken(&msg, &surplus);

@@ -49,7 +49,8 @@ void sync_send_failure(int sock, int r);
 /*
  * sync_receive() - wait for the next message
  *
- * Return: 0 with the word in @ret (SYNC_NONE at the end of the stream), or a recorded failure.
+ * Return: 0 with the word in @ret (SYNC_NONE at the end of the stream; its value is ECONNRESET when the other side
+ * ended without having read what we sent), or a recorded failure.
  */
 int sync_receive(int sock, struct sync_message *ret);
 

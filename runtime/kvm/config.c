@@ -49,6 +49,10 @@ static int device_check(const struct vm_device_config *device, unsigned int slot
 	if (device->kind == VM_DEVICE_VSOCK && (device->cid < 3 || device->cid >= UINT32_MAX))
 		return fail_plain(EINVAL, "device %u: context id %llu is not of a guest", slot,
 				  (unsigned long long)device->cid);
+	if (device->window % VM_MEMORY_STEP != 0 ||
+	    (device->window != 0 && device->kind != VM_DEVICE_FS))
+		return fail_plain(EINVAL, "device %u: a window of %llu bytes", slot,
+				  (unsigned long long)device->window);
 	if (!memchr(device->tag, '\0', sizeof(device->tag)))
 		return fail_plain(EINVAL, "device %u: the tag has no end", slot);
 	return 0;
@@ -66,12 +70,32 @@ static int fds_check(const struct vm_config *config)
 		{ "initrd", config->initrd_fd, false },
 		{ "statistics", config->stats_fd, false },
 		{ "serial port", config->serial_fd, false },
+		{ "/proc/self/fd", config->proc_fd, false },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		if ((fds[i].needed || fds[i].fd >= 0) && !fd_is_open(fds[i].fd))
 			return fail_plain(EBADF, "%s: descriptor %d is not open", fds[i].what,
 					  fds[i].fd);
+	return 0;
+}
+
+static int shares_check(const struct vm_config *config)
+{
+	if (config->share_count > VM_SHARES_MAX)
+		return fail_plain(ERANGE, "at most %d shares, not %u", VM_SHARES_MAX,
+				  config->share_count);
+	for (unsigned int i = 0; i < config->share_count; i++) {
+		const struct vm_share_config *share = &config->shares[i];
+
+		if (!fd_is_open(share->fd))
+			return fail_plain(EBADF, "share %u: descriptor %d is not open", i, share->fd);
+		if (share->flags & ~(uint32_t)VM_DEVICE_READ_ONLY)
+			return fail_plain(EINVAL, "share %u: unknown flags 0x%x", i, share->flags);
+		if (!memchr(share->name, '\0', sizeof(share->name)) || share->name[0] == '\0' ||
+		    strchr(share->name, '/'))
+			return fail_plain(EINVAL, "share %u: its name is no name of a file", i);
+	}
 	return 0;
 }
 
@@ -99,7 +123,12 @@ int vm_config_check(const struct vm_config *config)
 	r = fds_check(config);
 	if (r < 0)
 		return r;
+	r = shares_check(config);
+	if (r < 0)
+		return r;
 	for (unsigned int i = 0; i < config->device_count; i++) {
+		if (config->devices[i].kind == VM_DEVICE_FS && config->proc_fd < 0)
+			return fail_plain(EBADF, "device %u: a file server needs /proc/self/fd", i);
 		r = device_check(&config->devices[i], i);
 		if (r < 0)
 			return r;

@@ -23,6 +23,8 @@ enum {
 	VM_CMDLINE_SIZE = 2048, /* the kernel's own limit, the NUL included */
 	VM_TAG_SIZE = 40,
 	VM_DEVICE_FDS = 2,
+	VM_SHARES_MAX = 32,
+	VM_SHARE_NAME_SIZE = 64,
 };
 
 /* Guest memory is a multiple of this, so that the host can back all of it with large pages. */
@@ -45,6 +47,7 @@ enum vm_device_kind {
 	VM_DEVICE_PMEM,
 	VM_DEVICE_NET,
 	VM_DEVICE_BALLOON,
+	VM_DEVICE_FS,
 	VM_DEVICE_KINDS,
 };
 
@@ -58,7 +61,9 @@ enum {
  * @fd: CONSOLE: input (or -1), output; VSOCK: a listening unix stream socket, on which each connection
  *      begins with a struct vsock_hello; BLK, PMEM: the file or block device; NET: a tap interface's
  *      queue, non-blocking, made with IFF_TAP|IFF_NO_PI|IFF_VNET_HDR; unused ones are -1
- * @tag: BLK: the disk's serial number
+ * @tag: BLK: the disk's serial number; FS: the name to mount it by, at most 36 bytes
+ * @window: FS: bytes of address space in which the guest may map files, a multiple of 2 MiB, or 0;
+ *      each 4 KiB of it cost the guest 64 bytes
  * @mac: NET: the guest's address
  * @cid: VSOCK: the guest's context id, 3 or more
  */
@@ -67,9 +72,22 @@ struct vm_device_config {
 	uint32_t flags;
 	int32_t fd[VM_DEVICE_FDS];
 	uint64_t cid;
+	uint64_t window;
 	char tag[VM_TAG_SIZE];
 	uint8_t mac[6];
 	uint8_t reserved[2];
+};
+
+/*
+ * struct vm_share_config - one child of the file server's root
+ * @fd: an O_PATH descriptor of a directory or a file
+ * @flags: VM_DEVICE_READ_ONLY: the server changes nothing; its mount should be read-only as well
+ * @name: one component
+ */
+struct vm_share_config {
+	int32_t fd;
+	uint32_t flags;
+	char name[VM_SHARE_NAME_SIZE];
 };
 
 /*
@@ -79,6 +97,7 @@ struct vm_device_config {
  * @kernel_fd: an ELF image, never compressed
  * @initrd_fd: or -1
  * @stats_fd: a shared memfd of sizeof(struct vm_stats) that the monitor keeps up to date, or -1
+ * @proc_fd: the monitor's own /proc/self/fd, needed by FS, or -1
  * @serial_fd: where the bytes of the early serial port go, or -1: there is no such port then
  */
 struct vm_config {
@@ -86,7 +105,9 @@ struct vm_config {
 	uint32_t vcpus;
 	uint64_t memory;
 	uint32_t boot_kind;
-	int32_t kvm_fd, kernel_fd, initrd_fd, stats_fd, serial_fd;
+	int32_t kvm_fd, kernel_fd, initrd_fd, stats_fd, serial_fd, proc_fd;
+	uint32_t share_count;
+	struct vm_share_config shares[VM_SHARES_MAX];
 	uint32_t device_count;
 	struct vm_device_config devices[VM_DEVICES_MAX];
 	char cmdline[VM_CMDLINE_SIZE];

@@ -20,6 +20,8 @@ struct device_place {
 	struct bus *memory;
 	unsigned int slot;
 	uint8_t *page; /* its registers */
+	const struct vm_share_config *shares;
+	unsigned int share_count;
 };
 
 /*
@@ -50,3 +52,5 @@ int net_new(const struct device_place *place, const struct vm_device_config *con
 	    struct device *ret);
 int balloon_new(const struct device_place *place, const struct vm_device_config *config,
 		struct device *ret);
+int fs_new(const struct device_place *place, const struct vm_device_config *config,
+	   struct device *ret);

@@ -40,6 +40,7 @@ struct vm_stats {
 	uint64_t unclaimed;	       /* accesses to ports and addresses where nothing is */
 	uint64_t refused;	       /* writes to device registers that came out of order */
 	uint64_t broken;	       /* queues given up because the guest broke their rules */
+	uint64_t lost;		       /* packets of the guest's that the host did not take */
 	uint64_t kvm_exits;	       /* all exits, as KVM counts them; read when the machine ends */
 	uint64_t kvm_faults;	       /* second-level page faults (pf_fixed); read when it ends */
 	uint32_t end;		       /* enum vm_end_reason */

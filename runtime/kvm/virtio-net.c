@@ -8,6 +8,7 @@
 #include "runtime/kvm/device.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_tun.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_net.h>
@@ -21,6 +22,7 @@
 #include "runtime/base/cleanup.h"
 #include "runtime/base/error.h"
 #include "runtime/kvm/virtio.h"
+#include "runtime/kvm/vm.h"
 
 enum {
 	QUEUE_TO_GUEST = 0,
@@ -118,9 +120,8 @@ static void from_guest(struct net *net)
 
 		/* What the interface does not take is lost, as on a wire. */
 		if (size > HEADER && size <= PACKET_MAX &&
-		    writev(net->tap.fd, v->chain.parts, (int)v->chain.readable) < 0 &&
-		    errno == EBADFD)
-			watch(net, false);
+		    writev(net->tap.fd, v->chain.parts, (int)v->chain.readable) < 0)
+			vm_count(&v->vm->stats->lost);
 		virtq_push(q, v->chain.head, 0);
 	}
 	virtio_notify(v, QUEUE_FROM_GUEST);
@@ -210,6 +211,8 @@ int net_new(const struct device_place *place, const struct vm_device_config *con
 	net->tap = (struct loop_source){ .fd = config->fd[0], .ready = tap_ready };
 	if (ioctl(net->tap.fd, TUNSETVNETHDRSZ, &header) < 0)
 		return fail(errno, "TUNSETVNETHDRSZ: is descriptor %d a tap?", net->tap.fd);
+	if (fcntl(net->tap.fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
+		return fail(errno, "set the tap non-blocking");
 	memcpy(registers.mac, config->mac, sizeof(registers.mac));
 	r = virtio_init(&net->v, place->vm, place->loop, place->memory, place->slot, place->page,
 			&setup);

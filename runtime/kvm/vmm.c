@@ -7,11 +7,15 @@
 #include "runtime/kvm/vmm.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "runtime/base/cleanup.h"
 #include "runtime/base/error.h"
+#include "runtime/base/log.h"
 #include "runtime/kvm/acpi.h"
 #include "runtime/kvm/boot.h"
 #include "runtime/kvm/bus.h"
@@ -28,7 +32,9 @@
 struct vmm {
 	const struct vm_config *config;
 	struct vm vm;
-	struct loop loop;
+	struct loop loop, files_loop; /* the second has a thread only when there is a file server */
+	pthread_t files_thread;
+	bool has_files, has_files_thread;
 	struct bus ports, memory;
 	struct serial serial;
 	uint8_t *pages; /* the registers of all slots */
@@ -91,7 +97,45 @@ static int (*const device_new[VM_DEVICE_KINDS])(const struct device_place *,
 	[VM_DEVICE_PMEM] = pmem_new,
 	[VM_DEVICE_NET] = net_new,
 	[VM_DEVICE_BALLOON] = balloon_new,
+	[VM_DEVICE_FS] = fs_new,
 };
+
+/* Before devices: what the file server takes as given (runtime/kvm/fuse.h). */
+static int files_prepare(struct vmm *vmm)
+{
+	for (unsigned int i = 0; i < vmm->config->device_count; i++)
+		vmm->has_files = vmm->has_files || vmm->config->devices[i].kind == VM_DEVICE_FS;
+	if (!vmm->has_files)
+		return 0;
+	(void)umask(0);
+	if (fchdir(vmm->config->proc_fd) < 0)
+		return fail(errno, "go to /proc/self/fd");
+	return loop_init(&vmm->files_loop, vmm->vm.end_fd);
+}
+
+static void *files_main(void *argument)
+{
+	struct vmm *vmm = argument;
+
+	if (loop_run(&vmm->files_loop) < 0) {
+		log_warn("file server: %s", fail_text());
+		vm_end(&vmm->vm, VM_END_MONITOR);
+	}
+	return NULL;
+}
+
+static int files_start(struct vmm *vmm)
+{
+	int e;
+
+	if (!vmm->has_files)
+		return 0;
+	e = pthread_create(&vmm->files_thread, NULL, files_main, vmm);
+	if (e != 0)
+		return fail(e, "make the file server's thread");
+	vmm->has_files_thread = true;
+	return 0;
+}
 
 static int devices_add(struct vmm *vmm)
 {
@@ -109,10 +153,12 @@ static int devices_add(struct vmm *vmm)
 		const struct vm_device_config *config = &vmm->config->devices[i];
 		struct device_place place = {
 			.vm = &vmm->vm,
-			.loop = &vmm->loop,
+			.loop = config->kind == VM_DEVICE_FS ? &vmm->files_loop : &vmm->loop,
 			.memory = &vmm->memory,
 			.slot = i,
 			.page = vmm->pages + (size_t)i * VIRTIO_PAGE,
+			.shares = vmm->config->shares,
+			.share_count = vmm->config->share_count,
 		};
 		int r;
 
@@ -165,8 +211,10 @@ static const struct {
 	{ "add fixed ports", ports_add },
 	{ "write its tables", tables_write },
 	{ "load the kernel", kernel_load },
+	{ "prepare for files", files_prepare },
 	{ "add devices", devices_add }, /* windows go above all memory */
 	{ "make its processors", vcpus_make },
+	{ "start the file server", files_start },
 	{ "start its processors", vcpus_start }, /* memory and buses are fixed from here on */
 	{ "serve its devices", devices_serve },	 /* until the machine's end */
 };
@@ -175,6 +223,8 @@ static void release(struct vmm *vmm)
 {
 	for (unsigned int i = 0; i < vmm->vcpu_count; i++)
 		vcpu_stop(&vmm->vcpus[i]);
+	if (vmm->has_files_thread)
+		(void)pthread_join(vmm->files_thread, NULL);
 	if (vmm->vcpu_count > 0)
 		kvm_stats_read(vmm->vcpus, vmm->vcpu_count, vmm->vm.stats);
 	for (unsigned int i = 0; i < VM_DEVICES_MAX; i++)
@@ -183,6 +233,7 @@ static void release(struct vmm *vmm)
 	for (unsigned int i = 0; i < vmm->vcpu_count; i++)
 		vcpu_done(&vmm->vcpus[i]);
 	loop_done(&vmm->loop);
+	loop_done(&vmm->files_loop);
 	vm_done(&vmm->vm);
 	if (vmm->pages)
 		(void)munmap(vmm->pages, (size_t)VIRTIO_PAGE * VM_DEVICES_MAX);
@@ -196,7 +247,7 @@ int vmm_run(const struct vm_config *config, enum vm_end_reason *ret_end)
 	if (!vmm)
 		return fail(ENOMEM, "make the machine");
 	vmm->config = config;
-	vmm->vm.fd = vmm->vm.end_fd = vmm->loop.fd = -1;
+	vmm->vm.fd = vmm->vm.end_fd = vmm->loop.fd = vmm->files_loop.fd = -1;
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(steps); i++) {
 		r = steps[i].run(vmm);
 		if (r < 0)

@@ -131,7 +131,10 @@ static void memory_take(int pid)
 	if (mem >= 0)
 		(void)close(mem);
 	(void)process_vm_readv(pid, &mine, 1, &theirs, 1, 0);
-	tried("read the runtime's environment", open(of(pid, "environ"), O_RDONLY | O_CLOEXEC) >= 0 && comm_is_runtime(pid), "");
+	mem = open(of(pid, "environ"), O_RDONLY | O_CLOEXEC);
+	tried("read the runtime's environment", mem >= 0 && comm_is_runtime(pid), "");
+	if (mem >= 0)
+		(void)close(mem);
 }
 
 static void trace(int pid)
@@ -170,13 +173,19 @@ static void around_take(int pid)
 {
 	char path[PATH_MAX + 80];
 	const char *file = attack_told("HOST_FILE");
+	struct dirent *entry;
+	DIR *dir;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/root%s", pid, file);
 	tried("the host's file by its root", access(path, F_OK) == 0, path);
 	(void)snprintf(path, sizeof(path), "/proc/%d/cwd/../../../../..%s", pid, file);
 	tried("the host's file by its working directory", access(path, F_OK) == 0, path);
 	(void)snprintf(path, sizeof(path), "/proc/%d/map_files", pid);
-	tried("its mapped files", opendir(path) != NULL && comm_is_runtime(pid), "");
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir)))
+		tried("its mapped files", *entry->d_name != '.' && comm_is_runtime(pid), entry->d_name);
+	if (dir)
+		(void)closedir(dir);
 }
 
 static void attack(int pid, const char *how)

@@ -67,18 +67,21 @@ kept()
 }
 
 @test "devices are replaced as a whole, at once" {
-	detach 'until [ -e /go ]; do sleep 0.1; done; cat /dev/mine 2>&1 >/dev/null; sleep 1000' '.linux.devices =
-		[{ path: "/dev/mine", type: "c", major: 1, minor: 9, fileMode: 438 }] |
-		.linux.resources.devices = [{ allow: true, type: "c", major: 1, minor: 9, access: "r" }]'
-	run -0 nacelle exec "$ID" head -c 1 /dev/mine
-	nacelle update -r - "$ID" <<<'{ "devices": [{ "allow": false, "access": "rwm" },
-		{ "allow": true, "type": "c", "major": 1, "minor": 7, "access": "r" }] }'
-	run nacelle exec "$ID" head -c 1 /dev/zero
-	[ "$status" = 0 ]
-	[ "$(kept '.devices | length')" = 2 ]
-	# 1:9 is urandom, which every container has; 1:11 is kmsg, which none has
-	run nacelle exec "$ID" sh -c 'mknod /dev/kmsg c 1 11 && cat /dev/kmsg'
-	[ "$status" != 0 ]
+	# one that no container has by default, and that needs no right but to be opened
+	minor=$(awk '$2 == "loop-control" || $2 == "fuse" || $2 == "autofs" { print $1; exit }' /proc/misc)
+	[ -n "$minor" ] || skip "no harmless device in /proc/misc"
+	detach 'sleep 1000' ".linux.devices = [{ path: \"/dev/mine\", type: \"c\", major: 10, minor: $minor, fileMode: 438 }] |
+		.linux.resources.devices = [{ allow: true, type: \"c\", major: 10, minor: $minor, access: \"rw\" }]"
+	run -0 nacelle exec "$ID" sh -c 'exec 3</dev/mine && echo opened'
+	is opened
+	nacelle update -r - "$ID" <<<'{ "devices": [{ "allow": false, "access": "rwm" }] }'
+	run nacelle exec "$ID" sh -c 'exec 3</dev/mine && echo opened'
+	has "Operation not permitted"
+	run -0 nacelle exec "$ID" head -c 1 /dev/zero
+	[ "$(kept .devices)" = '[{"allow":false,"access":"rwm"}]' ]
+	# and back
+	nacelle update -r - "$ID" <<<"{ \"devices\": [{ \"allow\": true, \"type\": \"c\", \"major\": 10, \"minor\": $minor, \"access\": \"r\" }] }"
+	run -0 nacelle exec "$ID" sh -c 'exec 3</dev/mine && echo opened'
 }
 
 # bats test_tags=lab
@@ -89,7 +92,7 @@ kept()
 	[ "$(file memory.max)" = 67108864 ]
 	[ "$(file memory.low)" = 33554432 ]
 	[ "$(file memory.swap.max)" = 33554432 ]
-	[ "$(file cpu.weight)" = 59 ] || [ "$(file cpu.weight)" = 20 ] || file cpu.weight
+	[ "$(file cpu.weight)" = 59 ]
 	[ "$(file cpu.max)" = "20000 50000" ]
 	[ "$(file cpu.max.burst)" = 10000 ]
 	[ "$(file cpuset.cpus)" = 0 ]

@@ -83,7 +83,7 @@ static char *mount_text(char *line)
 /* In the alphabet's order: what does not depend on each other may be mounted in any. */
 static void say_mounts(FILE *out)
 {
-	char *text = slurp("/proc/self/mountinfo"), *rest = text, *line, *mounts[MOUNTS_MAX];
+	char *text = slurp("/proc/self/mountinfo"), *rest = text, *line, *mounts[MOUNTS_MAX] = { NULL };
 	size_t count = 0;
 
 	while ((line = strsep(&rest, "\n")) && *line && count < MOUNTS_MAX) {

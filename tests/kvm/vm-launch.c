@@ -30,7 +30,8 @@ static const char usage[] =
 	"  -a TEXT  command line      -s      serial port to stderr\n"
 	"  -b auto|linux|pvh          boot protocol\n"
 	"  -d DEV   a device: console rng empty blk:FILE blk-ro:FILE pmem:FILE\n"
-	"           vsock:CID:SOCKETPATH tap:NAME balloon fs:DIR fs-ro:DIR; in this order\n"
+	"           vsock:CID:SOCKETPATH tap:NAME balloon fs:WINDOWMIB\n"
+	"           share:NAME:DIR share-ro:NAME:DIR; in this order\n"
 	"  -q       no counts\n";
 
 static int open_or_die(const char *path, int flags)
@@ -99,6 +100,17 @@ static void device_add(struct vm_config *config, char *text)
 		device->kind = VM_DEVICE_VSOCK;
 		device->cid = strtoul(a, NULL, 10);
 		device->fd[0] = listener(b);
+	} else if (strcmp(kind, "fs") == 0 && a) {
+		device->kind = VM_DEVICE_FS;
+		device->window = strtoull(a, NULL, 10) << 20;
+		(void)snprintf(device->tag, sizeof(device->tag), "nacelle");
+	} else if (strncmp(kind, "share", 5) == 0 && a && b && config->share_count < VM_SHARES_MAX) {
+		struct vm_share_config *share = &config->shares[config->share_count++];
+
+		config->device_count--;
+		share->flags = kind[5] ? VM_DEVICE_READ_ONLY : 0;
+		share->fd = open_or_die(b, O_PATH);
+		(void)snprintf(share->name, sizeof(share->name), "%s", a);
 	} else if (strcmp(kind, "balloon") == 0) {
 		device->kind = VM_DEVICE_BALLOON;
 	} else if (strcmp(kind, "tap") == 0 && a) {
@@ -146,9 +158,12 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static void monitor_exec(const struct vm_config *config, const char *monitor)
+static void monitor_exec(struct vm_config *config, const char *monitor)
 {
-	int fd = vm_config_seal(config);
+	int fd;
+
+	config->proc_fd = open_or_die("/proc/self/fd", O_RDONLY | O_DIRECTORY);
+	fd = vm_config_seal(config);
 
 	if (fd < 0) {
 		fprintf(stderr, "vm-launch: %s\n", fail_text());
@@ -196,6 +211,7 @@ int main(int argc, char **argv)
 		.memory = 256ULL << 20,
 		.initrd_fd = -1,
 		.serial_fd = -1,
+		.proc_fd = -1,
 	};
 	struct vm_stats *stats;
 	struct rusage usage_of;

@@ -28,7 +28,15 @@ static const char *const files[] = { "cpu.stat",
 				     "memory.events.local",
 				     "pids.current",
 				     "pids.max",
-				     "io.stat" };
+				     "io.stat",
+				     "cpu.pressure",
+				     "memory.pressure",
+				     "io.pressure",
+				     "hugetlb.2MB.current",
+				     "hugetlb.2MB.rsvd.current",
+				     "hugetlb.2MB.events",
+				     "cpuset.cpus.effective",
+				     "cpuset.mems.effective" };
 
 static void file_write(int dir, const char *file, const void *data, size_t size)
 {
@@ -110,8 +118,48 @@ static void test_files_as_the_kernel_writes_them(void)
 	folder_done(dir, path);
 }
 
+static void test_details_as_the_kernel_writes_them(void)
+{
+	struct cgroup_details d;
+	char path[64];
+	int dir = folder_new(path);
+
+	text_write(dir, "cpu.pressure",
+		   "some avg10=1.25 avg60=100.00 avg300=0.07 total=12345\n"
+		   "full avg10=0.00 avg60=0.00 avg300=0.00 total=7\n");
+	text_write(dir, "io.stat",
+		   "8:0 rbytes=10 wbytes=20 rios=1 wios=2 dbytes=0 dios=0\n253:1 \n"
+		   "253:2 rbytes=5 wbytes=6 rios=3 wios=4 dbytes=0 dios=0\n");
+	text_write(dir, "hugetlb.2MB.current", "4194304\n");
+	text_write(dir, "hugetlb.2MB.rsvd.current", "1\n");
+	text_write(dir, "hugetlb.2MB.events", "max 3\n");
+	text_write(dir, "memory.stat", "anon 1\nfile 2\n");
+	text_write(dir, "memory.events", "low 0\nmax 4\n");
+	text_write(dir, "cpuset.cpus.effective", "0-3\n");
+	CHECK_INT(cgroup_details_read(dir, &d), 0);
+	CHECK(d.cpu.set && !d.memory.set && !d.io.set);
+	CHECK_INT(d.cpu.some.avg10, 125);
+	CHECK_INT(d.cpu.some.avg60, 10000);
+	CHECK_INT(d.cpu.some.avg300, 7);
+	CHECK_INT(d.cpu.some.total_us, 12345);
+	CHECK_INT(d.cpu.full.total_us, 7);
+	CHECK_INT(d.io_count, 2);
+	CHECK(d.io_count == 2 && d.ios[1].major == 253 && d.ios[1].minor == 2 && d.ios[1].write_ops == 4);
+	CHECK_INT(d.hugetlb_count, 1);
+	CHECK(d.hugetlb_count == 1 && d.hugetlbs[0].current == 4194304 && d.hugetlbs[0].failures == 3);
+	CHECK_STR(d.hugetlb_count ? d.hugetlbs[0].page_size : "", "2MB");
+	CHECK_INT(d.memory_stat_count, 2);
+	CHECK(d.memory_stat_count == 2 && d.memory_stat[1].value == 2);
+	CHECK_INT(d.memory_event_count, 2);
+	CHECK_STR(d.cpus, "0-3");
+	CHECK(!d.mems);
+	cgroup_details_done(&d);
+	folder_done(dir, path);
+}
+
 static void test_nothing_there_is_none(void)
 {
+	struct cgroup_details d;
 	struct cgroup_stats stats, none;
 	char path[64];
 	int dir = folder_new(path);
@@ -120,6 +168,9 @@ static void test_nothing_there_is_none(void)
 	CHECK_INT(cgroup_stats_read(dir, &stats), 0);
 	CHECK(memcmp(&stats, &none, sizeof(none)) == 0);
 	CHECK_INT(cgroup_oom_kills(dir), 0);
+	CHECK_INT(cgroup_details_read(dir, &d), 0);
+	CHECK(!d.io_count && !d.hugetlb_count && !d.memory_stat_count && !d.cpus && !d.cpu.set);
+	cgroup_details_done(&d);
 	folder_done(dir, path);
 	CHECK(cgroup_stats_read(-1, &stats) < 0);
 	CHECK_HAS(fail_text(), "open 'cpu.stat'");
@@ -148,6 +199,7 @@ static void test_odd_contents_are_none_and_never_worse(void)
 		"oom_kill 5oom_kill 6\n",
 	};
 	struct cgroup_stats stats, none;
+	struct cgroup_details d;
 	char path[64];
 	int dir = folder_new(path);
 
@@ -155,6 +207,9 @@ static void test_odd_contents_are_none_and_never_worse(void)
 	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
 		for (size_t k = 0; k < sizeof(files) / sizeof(files[0]); k++)
 			text_write(dir, files[k], odd[i]);
+		CHECK_INT(cgroup_details_read(dir, &d), 0);
+		CHECK(!d.cpu.set);
+		cgroup_details_done(&d);
 		CHECK_INT(cgroup_stats_read(dir, &stats), 0);
 		tap_check(memcmp(&stats, &none, sizeof(none)) == 0, __FILE__, __LINE__,
 			  "'%s' is none", odd[i]);
@@ -165,6 +220,7 @@ static void test_odd_contents_are_none_and_never_worse(void)
 
 static void test_bytes_without_sense_do_no_harm(void)
 {
+	struct cgroup_details d;
 	struct cgroup_stats stats;
 	unsigned int seed = 1;
 	char path[64], data[3000];
@@ -180,6 +236,8 @@ static void test_bytes_without_sense_do_no_harm(void)
 				data[i] = letters[(size_t)rand_r(&seed) % sizeof(letters)];
 			file_write(dir, files[k], data, size);
 		}
+		CHECK_INT(cgroup_details_read(dir, &d), 0);
+		cgroup_details_done(&d);
 		CHECK_INT(cgroup_stats_read(dir, &stats), 0);
 		(void)cgroup_oom_kills(dir);
 	}
@@ -240,6 +298,7 @@ int main(void)
 	cgroup_mount_own();
 	return tap_run((struct tap_test[]){
 		TEST(test_files_as_the_kernel_writes_them),
+		TEST(test_details_as_the_kernel_writes_them),
 		TEST(test_nothing_there_is_none),
 		TEST(test_odd_contents_are_none_and_never_worse),
 		TEST(test_bytes_without_sense_do_no_harm),

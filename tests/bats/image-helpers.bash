@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash disable=SC2154 # output and lines are set by bats' run
+#
+# What the bats files about images load: a store of the test's own, small images, a registry, and a check
+# at the end that the store has nothing half done in it.
+
+here=${BATS_TEST_DIRNAME:?}
+IMAGE=${NACELLE_IMAGE:-$(readlink -f "$here/../../build/bin/nacelle-image")}
+
+setup()
+{
+	cd "$BATS_TEST_TMPDIR" || return
+	export NACELLE_STORE=$BATS_TEST_TMPDIR/store HOME=$BATS_TEST_TMPDIR/home
+	mkdir -p "$HOME"
+}
+
+teardown()
+{
+	local status=0
+	[ "${BATS_TEST_COMPLETED:-0}" != 1 ] || [ ! -d "$NACELLE_STORE" ] || store_is_clean || status=1
+	[ -z "${REGISTRY_PID:-}" ] || kill "$REGISTRY_PID" 2>/dev/null
+	return $status
+}
+
+image()
+{
+	timeout -k 5 "${LIMIT:-100}" "$IMAGE" "$@"
+}
+
+# store_is_clean - nothing staged, nothing partial
+store_is_clean()
+{
+	local left
+	left=$(find "$NACELLE_STORE/staging" "$NACELLE_STORE/partial" -mindepth 1)
+	[ -z "$left" ] || {
+		printf 'left behind:\n%s\n' "$left" >&2
+		return 1
+	}
+}
+
+# tree DIR - a small root file system with one of each kind
+tree()
+{
+	mkdir -p "$1"/{bin,etc,d/e}
+	cp "$(command -v busybox)" "$1/bin/busybox"
+	ln -s busybox "$1/bin/sh"
+	echo 'root:x:0:0::/:/bin/sh' >"$1/etc/passwd"
+	echo one >"$1/d/one"
+	ln "$1/d/one" "$1/d/e/linked"
+	mkfifo "$1/d/pipe"
+	mknod "$1/d/null" c 1 3
+	chmod 4755 "$1/bin/busybox"
+	chown 7:8 "$1/d/one"
+	touch -d @1000000000 "$1/d/one"
+}
+
+# same A B - two folders hold the same, modes, owners and times of files included
+same()
+{
+	diff <(cd "$1" && find . -printf '%p %y %m %U:%G %l\n' | sort) <(cd "$2" && find . -printf '%p %y %m %U:%G %l\n' | sort) &&
+		diff <(cd "$1" && find . ! -type d -printf '%p %Ts %n\n' | sort) <(cd "$2" && find . ! -type d -printf '%p %Ts %n\n' | sort) &&
+		diff <(cd "$1" && find . -type f -exec sha256sum {} + | sort) <(cd "$2" && find . -type f -exec sha256sum {} + | sort)
+}
+
+# layers_image NAME - three layers by umoci: files, then some removed and a folder made again, then a link
+layers_image()
+{
+	umoci init --layout "$1" && umoci new --image "$1:v1"
+	umoci unpack --image "$1:v1" "$1-b" >&2
+	tree "$1-b/rootfs"
+	umoci repack --image "$1:v1" "$1-b" >&2
+	rm -rf "$1-b/rootfs/d/e" "$1-b/rootfs/d/pipe"
+	mkdir "$1-b/rootfs/d/e"
+	echo new >"$1-b/rootfs/d/e/new"
+	umoci repack --refresh-bundle --image "$1:v1" "$1-b" >&2
+	ln "$1-b/rootfs/etc/passwd" "$1-b/rootfs/etc/passwd-"
+	umoci repack --refresh-bundle --image "$1:v1" "$1-b" >&2
+	rm -rf "$1-b"
+	umoci unpack --image "$1:v1" "$1-b" >&2
+	flat=$1-b/rootfs
+}
+
+# registry [tls] - Debian's registry on a free loopback port; $REGISTRY is its name
+registry()
+{
+	local port
+	port=$((20000 + RANDOM % 20000))
+	mkdir -p registry
+	cat >registry/config.yml <<-END
+		version: 0.1
+		log: {level: error, accesslog: {disabled: true}}
+		storage: {filesystem: {rootdirectory: $PWD/registry/data}}
+		http:
+		  addr: 127.0.0.1:$port
+	END
+	if [ "${1:-}" = tls ]; then
+		openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout registry/key.pem -out registry/cert.pem \
+			-subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 2>/dev/null
+		htpasswd -Bbc registry/htpasswd user secret 2>/dev/null
+		cat >>registry/config.yml <<-END
+			  tls: {certificate: $PWD/registry/cert.pem, key: $PWD/registry/key.pem}
+			auth: {htpasswd: {realm: test, path: $PWD/registry/htpasswd}}
+		END
+	fi
+	docker-registry serve registry/config.yml >registry/log 2>&1 3>&- &
+	REGISTRY_PID=$!
+	REGISTRY=127.0.0.1:$port
+	for ((n = 0; n < 100; n++)); do
+		! curl -sk "https://$REGISTRY/v2/" >/dev/null && ! curl -s "http://$REGISTRY/v2/" >/dev/null || return 0
+		sleep 0.1
+	done
+	cat registry/log >&2
+	return 1
+}
+
+has()
+{
+	[[ $output == *"$1"* ]] || {
+		printf 'no "%s" in:\n%s\n' "$1" "$output" >&2
+		return 1
+	}
+}
+is()
+{
+	[ "$output" = "$1" ] || {
+		printf 'not "%s" but:\n%s\n' "$1" "$output" >&2
+		return 1
+	}
+}
