@@ -39,14 +39,17 @@ BASE    := $(wildcard runtime/base/*.c)
 LEAVES  := $(wildcard cgroups/*.c seccomp/*.c runtime/net/*.c)
 RUNTIME := $(wildcard runtime/*.c)
 SERVICE := $(wildcard runtime/service/*.c)
+IMAGE   := $(wildcard image/*.c)
+KVM     := $(wildcard runtime/kvm/*.c)
 CMD     := $(wildcard cmd/nacelle/*.c)
 KEEPER  := $(wildcard cmd/nacelle-keeper.c)
 LIBSRC  := $(BASE) $(LEAVES) $(RUNTIME) $(SERVICE)
 MAN     := $(wildcard man/*.[1-8])
 objs     = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
-PROGRAMS := $(B)/bin/nacelle $(KEEPER:cmd/%.c=$(B)/bin/%)
+PROGRAMS := $(addprefix $(B)/bin/,nacelle nacelle-keeper nacelle-image nacelle-vmm)
 TESTS    := $(patsubst tests/unit/%.c,$(B)/test/%,$(wildcard tests/unit/test-*.c))
+ATTACKS  := $(patsubst tests/attack/%.c,$(B)/attack/%,$(wildcard tests/attack/*.c))
 BENCHES  := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz-*.c))
 FAULTS   := $(B)/faults/inject $(B)/faults/confined
@@ -99,16 +102,39 @@ $(B)/bin/nacelle-keeper: $(call objs,$(KEEPER) $(wildcard runtime/service/keeper
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $^
 
-# tests/unit/test-x.c -> build/test/test-x, linked with the whole library
-$(TESTS): $(B)/test/%: $(B)/obj/tests/unit/%.o $(B)/obj/tests/unit/tap.o $(B)/lib/nacelle.a
+# the store and its registries: libraries that no start of a container pays for
+IMAGELIBS := -larchive -lcurl -lcrypto
+$(B)/lib/image.a: $(call objs,$(IMAGE))
+$(B)/bin/nacelle-image: $(call objs,$(wildcard cmd/nacelle-image/*.c)) $(B)/lib/image.a $(B)/lib/base.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) -pie $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) -pie $(LDFLAGS) -o $@ $^ $(IMAGELIBS) $(LDLIBS)
 
-$(BENCHES): $(B)/bench/%: $(B)/obj/tests/bench/%.o
+# the KVM monitor: libc alone
+$(B)/lib/kvm.a: $(call objs,$(KVM))
+$(B)/bin/nacelle-vmm: $(B)/obj/cmd/nacelle-vmm.o $(B)/lib/kvm.a $(B)/lib/base.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $^
+	$(Q)$(CC) $(CFLAGS) -pie $(LDFLAGS) -o $@ $^ -lpthread
+
+# tests/unit/test-x.c -> build/test/test-x, linked with all that a test may call
+$(TESTS): $(B)/test/%: $(B)/obj/tests/unit/%.o $(B)/obj/tests/unit/tap.o $(B)/obj/tests/unit/image-tar.o \
+		$(B)/lib/image.a $(B)/lib/kvm.a $(B)/lib/nacelle.a
+	$(call say,LD)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -pie $(LDFLAGS) -o $@ $(filter-out $(if $(findstring test-image,$@),,%image-tar.o),$^) \
+		$(if $(findstring test-image,$@),$(IMAGELIBS)) $(LDLIBS)
+
+# the floor stands without libc, and with it; see tests/bench/README.md
+BENCHF := -std=gnu17 -D_GNU_SOURCE -O2 $(WARN) -static
+$(B)/bench/floor: BENCHF += -ffreestanding -fno-stack-protector -fno-pie -fcf-protection=none -no-pie -nostdlib \
+	-Wl,--build-id=none,-z,norelro,-z,noseparate-code
+$(B)/bench/floor-libc: tests/bench/floor.c
+$(BENCHES): $(B)/bench/%: tests/bench/%.c
+$(BENCHES) $(B)/bench/floor-libc:
+	$(call say,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(BENCHF) -o $@ $<
 
 # what lets our system calls fail, and the payload that tells how it is confined
 $(B)/faults/inject: $(patsubst %,$(B)/obj/tests/faults/%.o,inject verbs world trace errnos)
@@ -120,6 +146,12 @@ $(B)/faults/confined: $(B)/obj/tests/faults/confined.o
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $^
 
+# what escape-*.bats runs as payloads: of no kin to ours, and without a loader
+$(ATTACKS): $(B)/attack/%: tests/attack/%.c tests/attack/attack.h
+	$(call say,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -I. -O1 -Wall -Wextra -Wshadow -Wformat=2 -Werror -static -o $@ $<
+
 # fuzzers: everything again, by clang, with coverage for libFuzzer
 FUZZF := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 $(B)/fuzz/obj/%.o: %.c
@@ -127,13 +159,21 @@ $(B)/fuzz/obj/%.o: %.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu17 -g -O1 -Wall $(FUZZF) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 
-$(FUZZERS): $(B)/fuzz/%: $(B)/fuzz/obj/tests/fuzz/%.o $(patsubst %.c,$(B)/fuzz/obj/%.o,$(LIBSRC))
+$(FUZZERS): $(B)/fuzz/%: $(B)/fuzz/obj/tests/fuzz/%.o $(patsubst %.c,$(B)/fuzz/obj/%.o,$(LIBSRC) $(IMAGE))
 	$(call say,LD)
-	$(Q)$(CLANG) $(FUZZF) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+	$(Q)$(CLANG) $(FUZZF) -fsanitize=fuzzer -o $@ $^ $(IMAGELIBS) $(LDLIBS)
+
+# the table of fields in man/nacelle-spec.5, written from the tables that read them; tests/lint/man compares
+$(B)/man/fields: $(B)/obj/man/fields.o $(B)/lib/nacelle.a
+	$(call say,LD)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -pie $(LDFLAGS) -o $@ $^ $(LDLIBS)
+man-fields: $(B)/man/fields
+	$(Q)$< man/nacelle-spec.5 >$(B)/man/nacelle-spec.5 && cp $(B)/man/nacelle-spec.5 man/
 
 # what `check` builds before it runs anything
 tests: $(TESTS)
-bench-programs: $(BENCHES) $(FAULTS)
+bench-programs: $(BENCHES) $(B)/bench/floor-libc $(FAULTS) $(ATTACKS)
 fuzzers: $(FUZZERS)
 
 # tests/check runs parts of the tests, logs them under build/check/, counts, and says what failed
@@ -141,9 +181,9 @@ check:
 	$(Q)tests/check
 unit: $(TESTS)
 	$(Q)SAN=$(SAN) tests/check unit
-bats: all $(FAULTS)
+bats: all $(FAULTS) $(ATTACKS)
 	$(Q)tests/check bats
-lab: all
+lab: all $(ATTACKS)
 	$(Q)tests/check lab
 lint:
 	$(Q)tests/check lint
@@ -152,7 +192,7 @@ fuzz: $(FUZZERS)
 	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) tests/check fuzz
 faults: all $(FAULTS)
 	$(Q)tests/faults/run
-bench: all $(BENCHES)
+bench: all bench-programs
 	$(Q)tests/bench/run-true
 demo:
 	$(Q)tests/demo
@@ -160,16 +200,16 @@ format:
 	$(Q)clang-format -i $(shell find cmd runtime cgroups seccomp image tests -name '*.[ch]')
 
 install: all
-	install -Dm755 -t $(DESTDIR)$(bindir) $(B)/bin/nacelle
-	$(if $(KEEPER),install -Dm755 -t $(DESTDIR)$(libexecdir) $(B)/bin/nacelle-keeper)
+	install -Dm755 -t $(DESTDIR)$(bindir) $(B)/bin/nacelle $(B)/bin/nacelle-image
+	install -Dm755 -t $(DESTDIR)$(libexecdir) $(B)/bin/nacelle-keeper
 	$(foreach page,$(MAN),install -Dm644 -t $(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(page))) $(page);)
 uninstall:
-	rm -f $(DESTDIR)$(bindir)/nacelle $(DESTDIR)$(libexecdir)/nacelle-keeper
+	rm -f $(addprefix $(DESTDIR)$(bindir)/,nacelle nacelle-image) $(DESTDIR)$(libexecdir)/nacelle-keeper
 	rm -f $(foreach page,$(MAN),$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
 	-rmdir $(DESTDIR)$(libexecdir)
 clean:
 	$(Q)rm -rf build
 
-.PHONY: all tests bench-programs fuzzers check unit bats lab lint fuzz faults bench demo format install uninstall clean FORCE
+.PHONY: all tests bench-programs fuzzers check unit bats lab lint fuzz faults bench demo format man-fields install uninstall clean FORCE
 .SECONDARY:
 -include $(shell find $(B)/obj $(B)/fuzz/obj -name '*.d' 2>/dev/null)

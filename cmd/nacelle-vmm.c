@@ -6,11 +6,26 @@
  */
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "runtime/base/error.h"
 #include "runtime/base/log.h"
 #include "runtime/kvm/config.h"
 #include "runtime/kvm/vmm.h"
+
+/*
+ * A guest can make us touch memory of a file that was cut short, or a piece of the files' window that
+ * it has not mapped: that is its end, told in one line.
+ */
+static void memory_gone(int signal)
+{
+	static const char text[] = "nacelle: the guest used memory that is not there\n";
+
+	(void)signal;
+	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+		_exit(STATUS_OURS);
+	_exit(STATUS_OURS);
+}
 
 int main(void)
 {
@@ -20,6 +35,8 @@ int main(void)
 
 	/* A console or a stream whose reader is gone is a matter of that device. */
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGSEGV, memory_gone);
+	(void)signal(SIGBUS, memory_gone);
 	r = vm_config_read(VM_CONFIG_FD, &config);
 	if (r == 0)
 		r = vmm_run(&config, &end);

@@ -145,19 +145,15 @@ static int live_alone(struct child *c)
 }
 
 /* The pid is the one by which the hook, which shares our namespaces, can find us. */
-static int hooks_here(struct child *c, enum spec_hook_kind kind, const char *status)
+static int hooks_create_container(struct child *c)
 {
 	cleanup_free char *state = NULL;
 
-	if (!c->spec->hooks[kind].count)
+	if (!c->spec->hooks[HOOK_CREATE_CONTAINER].count)
 		return 0;
-	state = state_oci_text(c->state, status, getpid());
-	return state ? hooks_run(c->spec, kind, state, true, c->hook_output) : fail(ENOMEM, "state for the hooks");
-}
-
-static int hooks_create_container(struct child *c)
-{
-	return hooks_here(c, HOOK_CREATE_CONTAINER, "creating");
+	state = state_oci_text(c->state, "creating", getpid());
+	return state ? hooks_run(c->spec, HOOK_CREATE_CONTAINER, state, true) :
+		       fail(ENOMEM, "state for the hooks");
 }
 
 static int hostname_set(struct child *c)
@@ -275,11 +271,6 @@ static int judge_program(struct child *c)
 	return program_judge(c->program, &c->process);
 }
 
-static int hooks_start_container(struct child *c)
-{
-	return hooks_here(c, HOOK_START_CONTAINER, "created");
-}
-
 static int step_limits_set(struct child *c)       { return limits_set(&c->process); }
 static int step_caps_bound(struct child *c)       { return caps_bound(&c->process); }
 static int step_user_become(struct child *c)      { return user_become(&c->process); }
@@ -318,11 +309,27 @@ static int filter_enter_early(struct child *c)
 	return filter_load(c);
 }
 
+static bool filter_is_late(const struct child *c)
+{
+	return c->filter && !c->filter->notify && c->process.no_new_privileges;
+}
+
 static int filter_enter_late(struct child *c)
 {
-	if (!c->filter || c->filter->notify || !c->process.no_new_privileges)
+	return filter_is_late(c) ? filter_load(c) : 0;
+}
+
+static int hooks_start_container(struct child *c)
+{
+	const struct hooks_inside inside = {
+		.output = c->hook_output, .label = &c->label, .filter = filter_is_late(c) ? c->filter : NULL,
+	};
+	cleanup_free char *state = NULL;
+
+	if (!c->spec->hooks[HOOK_START_CONTAINER].count)
 		return 0;
-	return filter_load(c);
+	state = state_oci_text(c->state, "created", getpid());
+	return state ? hooks_run_inside(c->spec, state, &inside) : fail(ENOMEM, "state for the hooks");
 }
 
 static int fds_close(struct child *c)
@@ -368,7 +375,6 @@ static const struct step container_steps[] = {
 	{ "prepare the label",          label_prepare          },
 	{ "load seccomp, notifying",    filter_enter_notify    },
 	{ "wait for start",             wait_for_start         },
-	{ "run startContainer hooks",   hooks_start_container  }, /* as the container's root, with its files */
 	{ "prepare the launcher",       launcher_prepare       },
 	{ "set limits",                 step_limits_set        }, /* late: they may be too low for what stands above */
 	{ "bound capabilities",         step_caps_bound        },
@@ -377,6 +383,7 @@ static const struct step container_steps[] = {
 	{ "drop capabilities",          step_caps_drop         },
 	{ "set no_new_privs",           step_no_new_privs_set  },
 	{ "judge the program",          judge_program          }, /* as the payload: the kernel's refusals come too late to be told */
+	{ "run startContainer hooks",   hooks_start_container  }, /* programs of the image: with no more than the payload has */
 	{ "close fds",                  fds_close              },
 	{ "load seccomp",               filter_enter_late      }, /* last: it may forbid all of the above */
 	{ NULL, NULL },

@@ -93,7 +93,7 @@ static int poststart(const struct state_dir *dir, const struct state *state)
 	if (!spec->hooks[HOOK_POSTSTART].count)
 		return 0;
 	text = state_oci_text(state, "running", state->pid);
-	return text ? hooks_run(spec, HOOK_POSTSTART, text, false, NULL) : fail(ENOMEM, "state for the hooks");
+	return text ? hooks_run(spec, HOOK_POSTSTART, text, false) : fail(ENOMEM, "state for the hooks");
 }
 
 /* Let the child behind @sock go, and write down that it runs. @dir is locked. */

@@ -76,25 +76,27 @@ int limits_set(const struct spec_process *process)
 	return 0;
 }
 
-/*
- * A user namespace whose gid map was written without privilege denies setgroups(2) for good; a process
- * that wants no groups there keeps those it has, which are all unmapped.
- */
-static bool setgroups_denied(void)
+static bool holds(cap_value_t capability)
 {
-	char text[8] = "";
-	cleanup_fd int fd = open("/proc/thread-self/setgroups", O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	cap_flag_value_t value = CAP_CLEAR;
+	cap_t caps = cap_get_proc();
 
-	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
-		return false;
-	return str_starts(text, "deny") != NULL;
+	if (caps) {
+		(void)cap_get_flag(caps, capability, CAP_EFFECTIVE, &value);
+		(void)cap_free(caps);
+	}
+	return value == CAP_SET;
 }
 
+/*
+ * A user namespace whose gid map was written without privilege denies setgroups(2) for good, which is the one
+ * reason for EPERM to somebody who holds CAP_SETGID. Who wants no groups there keeps those he has: all unmapped.
+ */
 static int groups_set(const uint32_t *gids, size_t count)
 {
 	if (setgroups(count, gids) == 0)
 		return 0;
-	if (errno == EPERM && count == 0 && setgroups_denied())
+	if (errno == EPERM && count == 0 && holds(CAP_SETGID))
 		return 0;
 	return fail(errno, "process.user.additionalGids: set %zu supplementary groups", count);
 }

@@ -212,23 +212,28 @@ static int poststop(const struct state_dir *dir, const struct state *state)
 	if (!state->poststop_owed)
 		return 0;
 	text = state_oci_text(state, "stopped", 0);
-	return text ? hooks_run(spec, HOOK_POSTSTOP, text, false, NULL) : fail(ENOMEM, "state for the hooks");
+	return text ? hooks_run(spec, HOOK_POSTSTOP, text, false) : fail(ENOMEM, "state for the hooks");
 }
 
 /* The log's folder is the container's own, and goes with it. */
-static void log_remove(const struct state *state)
+static int log_remove(const struct state *state)
 {
 	cleanup_free char *folder = NULL;
 	char *slash;
+	int r = str_copy(&folder, state->log);
 
-	if (!state->log || str_copy(&folder, state->log) < 0)
-		return;
-	(void)unlink(state->log);
+	if (r < 0 || !folder)
+		return r;
+	/* As long as it is there the record must be, which alone knows of it. */
+	if (unlink(state->log) < 0 && errno != ENOENT && errno != ENOTDIR)
+		return fail(errno, "remove the log '%s'", state->log);
 	slash = strrchr(folder, '/');
-	if (slash && slash != folder) {
-		*slash = '\0';
-		(void)rmdir(folder);
-	}
+	if (!slash || slash == folder)
+		return 0;
+	*slash = '\0';
+	if (rmdir(folder) < 0 && errno != ENOENT && errno != ENOTDIR && errno != ENOTEMPTY && errno != EEXIST)
+		return fail(errno, "remove the log's folder '%s'", folder);
+	return 0;
 }
 
 static int delete_recorded(struct state_dir *dir, struct state *state, const char *id, bool force)
@@ -248,8 +253,8 @@ static int delete_recorded(struct state_dir *dir, struct state *state, const cha
 		r = poststop(dir, state);
 	if (r < 0)
 		return r;
-	log_remove(state);
-	return state_remove(dir, id);
+	r = log_remove(state);
+	return r < 0 ? r : state_remove(dir, id);
 }
 
 /*

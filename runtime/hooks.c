@@ -20,6 +20,8 @@
 #include "runtime/base/log.h"
 #include "runtime/base/proc.h"
 #include "runtime/launch.h"
+#include "runtime/lsm.h"
+#include "seccomp/load.h"
 
 struct hook_run {
 	pid_t pid;
@@ -29,7 +31,7 @@ struct hook_run {
 /* What all hooks of one kind have in common. */
 struct hook_kind {
 	const char *state;
-	bool inside;
+	const struct hooks_inside *inside; /* NULL: their programs are the host's */
 	int output[2];	/* -1: our own */
 };
 
@@ -41,7 +43,24 @@ static bool output_take(const int output[2])
 	return true;
 }
 
-/* A hook from the container's own files must not find us in /proc/self/exe; see runtime/launch.h. */
+/*
+ * What comes from the container's own files is no more to be trusted than the payload: it must not find us in
+ * /proc/self/exe (runtime/launch.h), and has the payload's label and filter.
+ */
+static void hook_exec_inside(const struct spec_hook *hook, int launcher, char *const *args, char *const *env,
+			     const struct hooks_inside *inside)
+{
+	const struct lsm_label *label = inside->label;
+
+	if (launcher < 0 || access(hook->path, X_OK) < 0)
+		return;
+	if (label && label->proc >= 0 && fcntl(label->proc, F_SETFD, 0) < 0)
+		return;
+	if (inside->filter && seccomp_filter_load(inside->filter) < 0)
+		return;
+	(void)launch_exec(launcher, label, hook->path, args, env);
+}
+
 static _Noreturn void hook_exec(const struct spec_hook *hook, const struct hook_kind *kind, int input, int report)
 {
 	static char *const no_env[] = { NULL };
@@ -55,9 +74,9 @@ static _Noreturn void hook_exec(const struct spec_hook *hook, const struct hook_
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	errno = EIO;
 	if (dup2(input, 0) == 0 && output_take(kind->output) && fd_close_on_exec_from(3) == 0) {
-		if (kind->inside && access(hook->path, X_OK) == 0)
-			(void)launch_exec(launcher, NULL, hook->path, args, env);
-		else if (!kind->inside)
+		if (kind->inside)
+			hook_exec_inside(hook, launcher, args, env, kind->inside);
+		else
 			(void)execve(hook->path, args, env);
 	}
 	e = errno;
@@ -190,23 +209,25 @@ static int hooks_each(const struct spec *spec, enum spec_hook_kind which, const 
 	return 0;
 }
 
-int hooks_run(const struct spec *spec, enum spec_hook_kind which, const char *state, bool stop_at_failure,
-	      const int *output)
+int hooks_run(const struct spec *spec, enum spec_hook_kind which, const char *state, bool stop_at_failure)
 {
-	struct hook_kind kind = {
-		.state = state, .inside = which == HOOK_START_CONTAINER, .output = { -1, -1 },
-	};
+	struct hook_kind kind = { .state = state, .output = { -1, -1 } };
 	int r;
 
 	if (!spec->hooks[which].count)
 		return 0;
-	if (kind.inside && output) {
-		memcpy(kind.output, output, sizeof(kind.output));
-		return hooks_each(spec, which, &kind, stop_at_failure);
-	}
 	r = hooks_output_open(spec, kind.output);
 	if (r == 0)
 		r = hooks_each(spec, which, &kind, stop_at_failure);
 	output_close(kind.output);
 	return r;
+}
+
+int hooks_run_inside(const struct spec *spec, const char *state, const struct hooks_inside *inside)
+{
+	const struct hook_kind kind = {
+		.state = state, .inside = inside, .output = { inside->output[0], inside->output[1] },
+	};
+
+	return hooks_each(spec, HOOK_START_CONTAINER, &kind, true);
 }

@@ -217,6 +217,14 @@ static int clone_failed(uint64_t flags)
 	return fail(errno, "clone into new namespaces");
 }
 
+static bool joins_any(const struct ns_plan *plan)
+{
+	for (int ns = 0; ns < NS_COUNT; ns++)
+		if (plan->joins[ns] >= 0)
+			return true;
+	return false;
+}
+
 /* @await: until we were moved into the cgroup */
 static _Noreturn void helper_run(struct ns_plan *plan, int sock, bool await,
 				 void (*run)(void *arg, const struct ns_plan *plan), void *arg)
@@ -230,8 +238,8 @@ static _Noreturn void helper_run(struct ns_plan *plan, int sock, bool await,
 		r = time_offsets_write(plan->spec);
 		flags &= ~(uint64_t)CLONE_NEWTIME;
 	}
-	/* What lives in there must not trace us once we are in. */
-	if (r == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+	/* What lives in there must not trace us once we are in. It also takes our id maps out of a user's reach. */
+	if (r == 0 && joins_any(plan) && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		r = fail(errno, "become untraceable");
 	if (r == 0)
 		r = namespaces_join(plan->joins, plan->spec);

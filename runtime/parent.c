@@ -394,9 +394,9 @@ static int hooks_runtime(struct parent *p)
 		state = state_oci_text(&p->state, "creating", p->pid);
 		if (!state)
 			return fail(ENOMEM, "state for the hooks");
-		r = hooks_run(p->spec, HOOK_PRESTART, state, true, NULL);
+		r = hooks_run(p->spec, HOOK_PRESTART, state, true);
 		if (r == 0)
-			r = hooks_run(p->spec, HOOK_CREATE_RUNTIME, state, true, NULL);
+			r = hooks_run(p->spec, HOOK_CREATE_RUNTIME, state, true);
 		if (r < 0)
 			return r;
 	}
@@ -475,7 +475,7 @@ int parent_await(int sync, enum sync_word word, const struct spec *spec, const s
 		if (m.word != SYNC_LISTENER || fd < 0 || !profile || !profile->listener_path)
 			return fail_plain(EPROTO, m.word == SYNC_NONE ? "the container's init was killed while "
 					  "it was set up" : "the container's init said something unexpected");
-		text = state_oci_text(state, "creating", pid);
+		text = state_process_text(state, pid, profile->listener_metadata);
 		if (!text)
 			return fail(ENOMEM, "state for the seccomp listener");
 		r = seccomp_notify_send(profile->listener_path, text, fd);
@@ -535,7 +535,7 @@ static void undo(struct parent *p)
 		cleanup_free char *state = state_oci_text(&p->state, "stopped", 0);
 
 		if (state)
-			(void)hooks_run(p->spec, HOOK_POSTSTOP, state, false, NULL);
+			(void)hooks_run(p->spec, HOOK_POSTSTOP, state, false);
 	}
 	if (p->dir.fd >= 0 && state_remove(&p->dir, p->options->id) < 0)
 		log_warn("%s, ignoring", fail_text());

@@ -77,8 +77,11 @@ static int option_add(json_t *options, const char *key, const char *value)
 	return option ? short_append(options, option) : fail_memory();
 }
 
-/* The options that rootfs.c reads: the order and the names are in spec-short.h. */
-static json_t *overlay_options(const struct short_form *s, bool readonly)
+/*
+ * The options that rootfs.c reads: the order and the names are in spec-short.h. A root that the payload cannot
+ * write has an upper all the same: the places that mounts need are made there before it becomes read-only.
+ */
+static json_t *overlay_options(const struct short_form *s)
 {
 	cleanup_json json_t *options = json_array();
 
@@ -87,8 +90,6 @@ static json_t *overlay_options(const struct short_form *s, bool readonly)
 			       json_string_value(json_array_get(s->layers, i - 1))) < 0)
 			return NULL;
 	}
-	if (!s->upper && readonly)
-		return steal_ptr(&options);
 	if (!s->upper || str_eq(json_string_value(s->upper), "tmpfs")) {
 		if (option_add(options, "upper", "tmpfs") < 0)
 			return NULL;
@@ -154,8 +155,7 @@ int short_root_finish(struct short_form *s)
 		return fail_plain(
 			EINVAL,
 			"layers: the document has an OCI root of its own: give one of the two");
-	options = overlay_options(
-		s, json_is_true(json_object_get(json_object_get(s->doc, "root"), "readonly")));
+	options = overlay_options(s);
 	if (!options)
 		return -ENOMEM;
 	mount = json_pack("{s:s, s:s, s:s, s:o}", "destination", "/", "type", "overlay", "source",

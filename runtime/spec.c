@@ -103,7 +103,7 @@ const struct json_field spec_root_fields[] = {
 	{ "vm", json_refuse, 0, 0, NULL, "a virtual machine of its own" },
 	{ "windows", json_refuse, 0, 0, "is for Windows", "Windows only" },
 	{ "solaris", json_refuse, 0, 0, "is for Solaris", "Solaris only" },
-	{ "freebsd", json_refuse, 0, 0, "is for FreeBSD", "FreeBSD only" },
+	{ "freebsd", json_refuse, 0, 0, "is for FreeBSD", "another system's" },
 	{ "zos", json_refuse, 0, 0, "is for z/OS", "z/OS only" },
 	{ 0 },
 };

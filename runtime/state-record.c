@@ -168,11 +168,25 @@ void state_done(struct state *state)
 	*state = (struct state){ .pid = 0 };
 }
 
+static json_t *oci_json(const struct state *state, const char *status, pid_t pid)
+{
+	return json_pack("{ss ss ss si ss so}", "ociVersion", state->oci_version, "id", state->id, "status", status,
+			 "pid", (int)pid, "bundle", state->bundle, "annotations", annotations_json(&state->annotations));
+}
+
 char *state_oci_text(const struct state *state, const char *status, pid_t pid)
 {
-	cleanup_json json_t *v = json_pack("{ss ss ss si ss so}", "ociVersion", state->oci_version, "id",
-					   state->id, "status", status, "pid", (int)pid, "bundle",
-					   state->bundle, "annotations", annotations_json(&state->annotations));
+	cleanup_json json_t *v = oci_json(state, status, pid);
+
+	return v ? json_text(v) : NULL;
+}
+
+char *state_process_text(const struct state *state, pid_t pid, const char *metadata)
+{
+	bool first = state->pid == 0 || state->pid == pid;
+	cleanup_json json_t *v = json_pack("{ss s[s] si ss* so}", "ociVersion", state->oci_version, "fds", "seccompFd",
+					   "pid", (int)pid, "metadata", metadata, "state",
+					   oci_json(state, first ? "creating" : "running", first ? pid : state->pid));
 
 	return v ? json_text(v) : NULL;
 }

@@ -112,5 +112,14 @@ int state_list(const char *root, struct str_list *ret_ids);
  */
 char *state_oci_text(const struct state *state, const char *status, pid_t pid);
 
+/*
+ * state_process_text() - OCI's container process state, which the seccomp agent gets with the listener
+ * @pid: of the process, the container's first one or one that joins it
+ * @metadata: of the profile, or NULL
+ *
+ * Source: config-linux.md, "The Container Process State". Return: malloc'ed, NULL without memory.
+ */
+char *state_process_text(const struct state *state, pid_t pid, const char *metadata);
+
 /* state_now() - the time as RFC 3339 in UTC with nanoseconds; malloc'ed, NULL without memory. */
 char *state_now(void);

@@ -78,9 +78,6 @@ static const struct json_name flags[] = {
 	{ NULL, 0 }
 };
 
-/* The next three take the whole struct: each writes more than one of its members. */
-static json_getter get_architectures, get_flags, get_default_errno, get_rule_errno;
-
 static const struct json_field arg_fields[] = {
 	{ "index", json_get_u32, offsetof(struct seccomp_arg, index), JSON_REQUIRED, NULL,
 	  "which argument, from 0" },
@@ -101,7 +98,7 @@ static const struct json_field rule_fields[] = {
 	  JSON_REQUIRED | JSON_NOT_EMPTY, NULL, "the system calls" },
 	{ "action", json_get_enum, offsetof(struct seccomp_rule, action), JSON_REQUIRED, actions,
 	  "what becomes of them" },
-	{ "errnoRet", get_rule_errno, 0, JSON_OPTIONAL, NULL,
+	{ "errnoRet", seccomp_get_rule_errno, 0, JSON_OPTIONAL, NULL,
 	  "errno for SCMP_ACT_ERRNO, message for SCMP_ACT_TRACE; EPERM when absent" },
 	{ "args", json_get_array, offsetof(struct seccomp_rule, args), JSON_OPTIONAL, &args_items,
 	  "only when all of these hold; any, when an argument is compared twice" },
@@ -111,14 +108,15 @@ static const struct json_field rule_fields[] = {
 static const struct json_items rules_items = { .size = sizeof(struct seccomp_rule),
 					       .fields = rule_fields };
 
-static const struct json_field profile_fields[] = {
+/* Some take the whole struct: each of those writes more than one of its members. */
+const struct json_field seccomp_profile_fields[] = {
 	{ "defaultAction", json_get_enum, offsetof(struct seccomp_profile, default_action),
 	  JSON_REQUIRED, actions, "for system calls without a rule" },
-	{ "defaultErrnoRet", get_default_errno, 0, JSON_OPTIONAL, NULL,
+	{ "defaultErrnoRet", seccomp_get_default_errno, 0, JSON_OPTIONAL, NULL,
 	  "its errno or message; EPERM when absent" },
-	{ "architectures", get_architectures, 0, JSON_OPTIONAL, NULL,
+	{ "architectures", seccomp_get_architectures, 0, JSON_OPTIONAL, NULL,
 	  "besides the native one; calls of others end the process" },
-	{ "flags", get_flags, 0, JSON_OPTIONAL, NULL,
+	{ "flags", seccomp_get_flags, 0, JSON_OPTIONAL, NULL,
 	  "of seccomp(2); SPEC_ALLOW when absent; WAIT_KILLABLE_RECV needs Linux 5.19" },
 	{ "listenerPath", json_get_string, offsetof(struct seccomp_profile, listener_path),
 	  JSON_NOT_EMPTY | JSON_ABSOLUTE, NULL,
@@ -155,7 +153,7 @@ static int get_word(const struct json_at *at, json_t *list, size_t i, const stru
 			     &(struct json_field){ .arg = names });
 }
 
-static int get_architectures(const struct json_at *at, json_t *v, void *target,
+int seccomp_get_architectures(const struct json_at *at, json_t *v, void *target,
 			     const struct json_field *field)
 {
 	(void)field;
@@ -172,7 +170,7 @@ static int get_architectures(const struct json_at *at, json_t *v, void *target,
 	return 0;
 }
 
-static int get_flags(const struct json_at *at, json_t *v, void *target,
+int seccomp_get_flags(const struct json_at *at, json_t *v, void *target,
 		     const struct json_field *field)
 {
 	struct seccomp_profile *profile = target;
@@ -212,7 +210,7 @@ static int get_errno(const struct json_at *at, json_t *v, enum seccomp_action ac
 	return 0;
 }
 
-static int get_default_errno(const struct json_at *at, json_t *v, void *target,
+int seccomp_get_default_errno(const struct json_at *at, json_t *v, void *target,
 			     const struct json_field *field)
 {
 	struct seccomp_profile *profile = target;
@@ -222,7 +220,7 @@ static int get_default_errno(const struct json_at *at, json_t *v, void *target,
 			 &profile->default_errno);
 }
 
-static int get_rule_errno(const struct json_at *at, json_t *v, void *target,
+int seccomp_get_rule_errno(const struct json_at *at, json_t *v, void *target,
 			  const struct json_field *field)
 {
 	struct seccomp_rule *rule = target;
@@ -332,7 +330,7 @@ int seccomp_profile_parse(const struct json_at *at, json_t *v, struct seccomp_pr
 	profile = calloc(1, sizeof(*profile));
 	if (!profile)
 		return fail(ENOMEM, "read the seccomp profile");
-	r = json_object_read(at, v, profile_fields, JSON_OPTIONAL, profile);
+	r = json_object_read(at, v, seccomp_profile_fields, JSON_OPTIONAL, profile);
 	if (r < 0)
 		return r;
 	r = check(profile, at);

@@ -14,9 +14,8 @@
 
 #include <jansson.h>
 
+#include "runtime/base/json.h"
 #include "runtime/base/str.h"
-
-struct json_at;
 
 enum seccomp_action {
 	SECCOMP_KILL_PROCESS,
@@ -70,6 +69,13 @@ struct seccomp_profile {
  * Return: 0 or a recorded failure that names the JSON path.
  */
 int seccomp_profile_parse(const struct json_at *at, json_t *v, struct seccomp_profile **ret_profile);
+
+/* The table of its fields, and the getters of its own that stand there, for those who tell of them. */
+extern const struct json_field seccomp_profile_fields[];
+json_getter seccomp_get_architectures;
+json_getter seccomp_get_flags;
+json_getter seccomp_get_default_errno;
+json_getter seccomp_get_rule_errno;
 
 /* seccomp_names_check() - refuse names of system calls that nobody knows. Return: 0 or a recorded failure. */
 int seccomp_names_check(const struct seccomp_profile *profile);

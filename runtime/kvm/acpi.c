@@ -155,7 +155,8 @@ static void put(struct aml *aml, const void *bytes, size_t size)
 	aml->at += size;
 }
 
-#define PUT(aml, ...) put(aml, (const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }))
+#define PUT(aml, ...) \
+	put(aml, (const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }))
 
 static void put32(struct aml *aml, uint32_t value)
 {
@@ -242,7 +243,10 @@ static uint64_t dsdt_write(struct writer *w, unsigned int devices)
 static struct address port(unsigned int offset)
 {
 	return (struct address){
-		.space = SPACE_IO, .bits = 8, .access = ACCESS_BYTE, .address = ACPI_PORT + offset,
+		.space = SPACE_IO,
+		.bits = 8,
+		.access = ACCESS_BYTE,
+		.address = ACPI_PORT + offset,
 	};
 }
 
@@ -281,11 +285,16 @@ static uint64_t madt_write(struct writer *w, unsigned int vcpus)
 	madt->lapic = (uint32_t)VM_LAPIC_BASE;
 	for (unsigned int i = 0; i < vcpus; i++)
 		lapic[i] = (struct madt_lapic){
-			.type = 0, .length = sizeof(*lapic),
-			.processor = (uint8_t)i, .id = (uint8_t)i, .flags = 1,
+			.type = 0,
+			.length = sizeof(*lapic),
+			.processor = (uint8_t)i,
+			.id = (uint8_t)i,
+			.flags = 1,
 		};
 	*ioapic = (struct madt_ioapic){
-		.type = 1, .length = sizeof(*ioapic), .address = (uint32_t)VM_IOAPIC_BASE,
+		.type = 1,
+		.length = sizeof(*ioapic),
+		.address = (uint32_t)VM_IOAPIC_BASE,
 	};
 	header_seal(&madt->header);
 	return gpa;

@@ -38,7 +38,7 @@ enum {
 };
 
 #define PVH_MAGIC   0x336ec578U
-#define HDRS	    0x53726448U /* "HdrS" */
+#define HDRS        0x53726448U /* "HdrS" */
 #define KERNEL_STEP 0x1000000U
 
 struct pvh_start_info {
@@ -59,7 +59,7 @@ struct pvh_map_entry {
 /* What loading found out. */
 struct image {
 	uint64_t entry, pvh_entry; /* pvh_entry 0: no note */
-	uint64_t end;		   /* first address behind all segments */
+	uint64_t end; /* first address behind all segments */
 	uint64_t initrd, initrd_size;
 };
 
@@ -198,16 +198,23 @@ static unsigned int map_fill(const struct vm *vm, struct pvh_map_entry map[MAP_E
 	uint64_t low = vm_ram_low(vm);
 	unsigned int n = 0;
 
-	map[n++] = (struct pvh_map_entry){ .address = 0, .size = BOOT_LOW_END, .type = E820_USABLE };
+	map[n++] =
+		(struct pvh_map_entry){ .address = 0, .size = BOOT_LOW_END, .type = E820_USABLE };
 	map[n++] = (struct pvh_map_entry){
-		.address = ACPI_BASE, .size = ACPI_SIZE, .type = E820_RESERVED,
+		.address = ACPI_BASE,
+		.size = ACPI_SIZE,
+		.type = E820_RESERVED,
 	};
 	map[n++] = (struct pvh_map_entry){
-		.address = BOOT_HIGH_MEM, .size = low - BOOT_HIGH_MEM, .type = E820_USABLE,
+		.address = BOOT_HIGH_MEM,
+		.size = low - BOOT_HIGH_MEM,
+		.type = E820_USABLE,
 	};
 	if (vm->ram_size > low)
 		map[n++] = (struct pvh_map_entry){
-			.address = VM_GAP_END, .size = vm->ram_size - low, .type = E820_USABLE,
+			.address = VM_GAP_END,
+			.size = vm->ram_size - low,
+			.type = E820_USABLE,
 		};
 	return n;
 }
@@ -254,7 +261,9 @@ static int linux_prepare(const struct vm *vm, const struct image *image, uint64_
 	params->e820_entries = (uint8_t)map_fill(vm, map);
 	for (unsigned int i = 0; i < params->e820_entries; i++)
 		params->e820_table[i] = (struct boot_e820_entry){
-			.addr = map[i].address, .size = map[i].size, .type = map[i].type,
+			.addr = map[i].address,
+			.size = map[i].size,
+			.type = map[i].type,
 		};
 	*ret = (struct x86_entry){ .mode = X86_LONG, .rip = image->entry, .rsi = BOOT_PARAMS };
 	return 0;
@@ -265,8 +274,7 @@ static int pvh_prepare(const struct vm *vm, const struct image *image, uint64_t 
 {
 	struct pvh_start_info *info = vm_guest(vm, BOOT_PARAMS, sizeof(*info), VM_WRITE);
 	struct pvh_module *module = vm_guest(vm, BOOT_MODULES, sizeof(*module), VM_WRITE);
-	struct pvh_map_entry *map =
-		vm_guest(vm, BOOT_MAP, MAP_ENTRIES * sizeof(*map), VM_WRITE);
+	struct pvh_map_entry *map = vm_guest(vm, BOOT_MAP, MAP_ENTRIES * sizeof(*map), VM_WRITE);
 
 	if (!info || !module || !map)
 		return fail_plain(EFAULT, "no memory for the start information");
@@ -280,13 +288,16 @@ static int pvh_prepare(const struct vm *vm, const struct image *image, uint64_t 
 	};
 	if (image->initrd_size > 0) {
 		*module = (struct pvh_module){
-			.address = image->initrd, .size = image->initrd_size,
+			.address = image->initrd,
+			.size = image->initrd_size,
 		};
 		info->modules = BOOT_MODULES;
 		info->modules_count = 1;
 	}
 	*ret = (struct x86_entry){
-		.mode = X86_PROTECTED, .rip = image->pvh_entry, .rbx = BOOT_PARAMS,
+		.mode = X86_PROTECTED,
+		.rip = image->pvh_entry,
+		.rbx = BOOT_PARAMS,
 	};
 	return 0;
 }
@@ -312,8 +323,8 @@ int boot_load(struct vm *vm, const struct vm_config *config, uint64_t rsdp,
 	      (config->boot_kind == VM_BOOT_AUTO && image.pvh_entry != 0);
 	if (pvh && image.pvh_entry == 0)
 		return fail_plain(ENOEXEC, "the kernel has no PVH entry");
-	r = pvh ? pvh_prepare(vm, &image, rsdp, ret_entry) :
-		  linux_prepare(vm, &image, rsdp, ret_entry);
+	r = pvh ? pvh_prepare(vm, &image, rsdp, ret_entry)
+		: linux_prepare(vm, &image, rsdp, ret_entry);
 	if (r < 0)
 		return r;
 	return x86_tables_write(vm, ret_entry->mode);

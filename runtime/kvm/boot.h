@@ -13,13 +13,13 @@ struct vm;
 struct x86_entry;
 
 /* Fixed places in low memory. */
-#define BOOT_PARAMS    0x7000ULL  /* boot_params, or hvm_start_info */
-#define BOOT_MODULES   0x7f00ULL  /* hvm_modlist_entry */
-#define BOOT_MAP       0x8000ULL  /* PVH's memory map */
-#define BOOT_SEED      0x10000ULL /* setup_data with random bytes */
-#define BOOT_CMDLINE   0x20000ULL
-#define BOOT_LOW_END   0x9fc00ULL /* where usable low memory ends */
-#define BOOT_HIGH_MEM  0x100000ULL
+#define BOOT_PARAMS   0x7000ULL /* boot_params, or hvm_start_info */
+#define BOOT_MODULES  0x7f00ULL /* hvm_modlist_entry */
+#define BOOT_MAP      0x8000ULL /* PVH's memory map */
+#define BOOT_SEED     0x10000ULL /* setup_data with random bytes */
+#define BOOT_CMDLINE  0x20000ULL
+#define BOOT_LOW_END  0x9fc00ULL /* where usable low memory ends */
+#define BOOT_HIGH_MEM 0x100000ULL
 
 /*
  * boot_load() - everything that is in memory before the first instruction

@@ -25,7 +25,10 @@ int bus_add(struct bus *bus, uint64_t base, uint64_t size, const struct bus_ops 
 					  (unsigned long long)base);
 	}
 	bus->regions[bus->count++] = (struct bus_region){
-		.base = base, .size = size, .ops = ops, .owner = owner,
+		.base = base,
+		.size = size,
+		.ops = ops,
+		.owner = owner,
 	};
 	return 0;
 }

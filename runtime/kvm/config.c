@@ -26,11 +26,8 @@ static bool fd_is_open(int fd)
 
 /* Which fds a kind of device cannot do without: bit n is fd[n]. */
 static const unsigned int device_needs[VM_DEVICE_KINDS] = {
-	[VM_DEVICE_CONSOLE] = 1 << 1,
-	[VM_DEVICE_VSOCK] = 1 << 0,
-	[VM_DEVICE_BLK] = 1 << 0,
-	[VM_DEVICE_PMEM] = 1 << 0,
-	[VM_DEVICE_NET] = 1 << 0,
+	[VM_DEVICE_CONSOLE] = 1 << 1, [VM_DEVICE_VSOCK] = 1 << 0, [VM_DEVICE_BLK] = 1 << 0,
+	[VM_DEVICE_PMEM] = 1 << 0,    [VM_DEVICE_NET] = 1 << 0,
 };
 
 static int device_check(const struct vm_device_config *device, unsigned int slot)
@@ -89,7 +86,8 @@ static int shares_check(const struct vm_config *config)
 		const struct vm_share_config *share = &config->shares[i];
 
 		if (!fd_is_open(share->fd))
-			return fail_plain(EBADF, "share %u: descriptor %d is not open", i, share->fd);
+			return fail_plain(EBADF, "share %u: descriptor %d is not open", i,
+					  share->fd);
 		if (share->flags & ~(uint32_t)VM_DEVICE_READ_ONLY)
 			return fail_plain(EINVAL, "share %u: unknown flags 0x%x", i, share->flags);
 		if (!memchr(share->name, '\0', sizeof(share->name)) || share->name[0] == '\0' ||

@@ -33,9 +33,9 @@ enum {
 #define VM_MEMORY_MAX  (256ULL << 30)
 
 enum vm_boot_kind {
-	VM_BOOT_AUTO,  /* PVH when the image has its note, else the 64-bit protocol */
+	VM_BOOT_AUTO, /* PVH when the image has its note, else the 64-bit protocol */
 	VM_BOOT_LINUX, /* the 64-bit Linux protocol: %rsi points to boot_params */
-	VM_BOOT_PVH,   /* %ebx points to hvm_start_info, 32-bit mode without paging */
+	VM_BOOT_PVH, /* %ebx points to hvm_start_info, 32-bit mode without paging */
 };
 
 enum vm_device_kind {

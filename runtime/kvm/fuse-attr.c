@@ -172,7 +172,9 @@ int fuse_op_setxattr(struct fuse_call *call)
 	if (in->size > call->args_size - value)
 		return -EINVAL;
 	return setxattr(fuse_path(path, node->fd), name, call->args + value, in->size,
-			(int)in->flags) < 0 ? -errno : 0;
+			(int)in->flags) < 0
+		       ? -errno
+		       : 0;
 }
 
 /* A value or a list of @n bytes: itself, or its size when that was asked. */
@@ -207,9 +209,9 @@ int fuse_op_getxattr(struct fuse_call *call)
 		return r;
 	if (!node)
 		return call->node == FUSE_NODE_ROOT ? -ENODATA : -ENOENT;
-	return answer_xattr(call, in->size,
-			    getxattr(fuse_path(path, node->fd), name, call->out,
-				     xattr_room(call, in->size)));
+	return answer_xattr(
+		call, in->size,
+		getxattr(fuse_path(path, node->fd), name, call->out, xattr_room(call, in->size)));
 }
 
 int fuse_op_listxattr(struct fuse_call *call)

@@ -367,6 +367,6 @@ int fuse_op_readdir(struct fuse_call *call)
 
 	if (!handle)
 		return -EBADF;
-	return handle->root ? list_root(&list, in->offset) :
-			      list_directory(&list, handle->fd, in->offset);
+	return handle->root ? list_root(&list, in->offset)
+			    : list_directory(&list, handle->fd, in->offset);
 }

@@ -94,8 +94,7 @@ static uint32_t node_find(const struct fuse *fuse, const struct stat *st, uint32
 	return 0;
 }
 
-static int node_new(struct fuse *fuse, int fd, const struct stat *st, uint32_t share,
-		    uint32_t *ret)
+static int node_new(struct fuse *fuse, int fd, const struct stat *st, uint32_t share, uint32_t *ret)
 {
 	uint32_t i, *bucket;
 
@@ -226,8 +225,8 @@ int fuse_handle_new(struct fuse *fuse, int fd, uint32_t share, bool directory, b
 		i++;
 	if (i == fuse->handle_room) {
 		room = fuse->handle_room ? fuse->handle_room * 2 : HANDLES_FIRST;
-		handles = room > FUSE_HANDLES_MAX ? NULL :
-						    realloc(fuse->handles, room * sizeof(*handles));
+		handles = room > FUSE_HANDLES_MAX ? NULL
+						  : realloc(fuse->handles, room * sizeof(*handles));
 		if (!handles) {
 			if (fd >= 0)
 				(void)close(fd);
@@ -239,7 +238,10 @@ int fuse_handle_new(struct fuse *fuse, int fd, uint32_t share, bool directory, b
 		fuse->handle_room = room;
 	}
 	fuse->handles[i] = (struct fuse_handle){
-		.fd = root ? -2 : fd, .share = share, .directory = directory, .root = root,
+		.fd = root ? -2 : fd,
+		.share = share,
+		.directory = directory,
+		.root = root,
 	};
 	*ret_id = i;
 	return 0;

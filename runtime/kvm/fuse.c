@@ -60,8 +60,9 @@ int fuse_names(const struct fuse_call *call, size_t offset, unsigned int count,
 static int op_init(struct fuse_call *call)
 {
 	const uint32_t offered = FUSE_ASYNC_READ | FUSE_ATOMIC_O_TRUNC | FUSE_BIG_WRITES |
-				 FUSE_DO_READDIRPLUS | FUSE_READDIRPLUS_AUTO | FUSE_PARALLEL_DIROPS |
-				 FUSE_AUTO_INVAL_DATA | FUSE_MAX_PAGES | FUSE_CACHE_SYMLINKS |
+				 FUSE_DO_READDIRPLUS | FUSE_READDIRPLUS_AUTO |
+				 FUSE_PARALLEL_DIROPS | FUSE_AUTO_INVAL_DATA | FUSE_MAX_PAGES |
+				 FUSE_CACHE_SYMLINKS |
 				 (call->fuse->window.size > 0 ? FUSE_MAP_ALIGNMENT : 0);
 	const struct fuse_init_in *in = (const void *)call->args;
 	struct fuse_init_out out = {
@@ -197,8 +198,9 @@ size_t fuse_serve(struct fuse *fuse, const struct virtq_chain *chain)
 		.args = fuse->in + sizeof(header),
 		.args_size = size - sizeof(header),
 		.out = fuse->out,
-		.out_max = chain->writable_bytes > sizeof(answer) ?
-				   chain->writable_bytes - sizeof(answer) : 0,
+		.out_max = chain->writable_bytes > sizeof(answer)
+				   ? chain->writable_bytes - sizeof(answer)
+				   : 0,
 	};
 	if (call.out_max > sizeof(fuse->out))
 		call.out_max = sizeof(fuse->out);

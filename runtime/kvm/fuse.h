@@ -23,7 +23,6 @@ struct fuse_attr;
 struct fuse_entry_out;
 struct fuse_in_header;
 
-
 enum {
 	FUSE_SHARES_MAX = 32,
 	FUSE_NODE_ROOT = 1,

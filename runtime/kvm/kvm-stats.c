@@ -42,7 +42,8 @@ static void one_read(int fd, struct vm_stats *stats)
 		each.name[NAME_MAX_SIZE - 1] = '\0';
 		for (size_t k = 0; k < ARRAY_SIZE(names); k++)
 			if (strcmp(each.name, names[k]) == 0 &&
-			    read_at(fd, &value, sizeof(value), header.data_offset + each.desc.offset))
+			    read_at(fd, &value, sizeof(value),
+				    header.data_offset + each.desc.offset))
 				*wanted[k] += value;
 	}
 }

@@ -23,8 +23,8 @@ struct loop {
 };
 
 /* container_of() - the struct that @member at @pointer is part of. */
-#define container_of(pointer, type, member)                                                        \
-	((type *)(void *)((char *)(pointer)-__builtin_offsetof(type, member)))
+#define container_of(pointer, type, member) \
+	((type *)(void *)((char *)(pointer) - __builtin_offsetof(type, member)))
 
 /* loop_init() - @stop_fd stays the caller's. Return: 0 or a recorded failure. */
 int loop_init(struct loop *loop, int stop_fd);

@@ -17,33 +17,33 @@ enum vm_exit {
 	VM_EXIT_MMIO_WRITE,
 	VM_EXIT_HLT,
 	VM_EXIT_INTERRUPTED, /* a signal of ours, or one that was pending */
-	VM_EXIT_END,	     /* the guest stopped, or cannot go on */
+	VM_EXIT_END, /* the guest stopped, or cannot go on */
 	VM_EXIT_OTHER,
 	VM_EXIT_KINDS,
 };
 
 /* Why a machine is no more. The order is kept: the numbers are shared between builds. */
 enum vm_end_reason {
-	VM_END_NONE,	     /* it runs */
-	VM_END_POWEROFF,     /* the guest switched itself off */
-	VM_END_RESET,	     /* the guest asked for a reset */
+	VM_END_NONE, /* it runs */
+	VM_END_POWEROFF, /* the guest switched itself off */
+	VM_END_RESET, /* the guest asked for a reset */
 	VM_END_TRIPLE_FAULT, /* the guest's processor gave up; also how some kernels reboot */
-	VM_END_HALTED,	     /* hlt without anything that could wake the processor */
-	VM_END_KVM,	     /* KVM cannot go on with the guest */
-	VM_END_MONITOR,	     /* a failure of the monitor itself */
-	VM_END_ASKED,	     /* somebody outside asked */
+	VM_END_HALTED, /* hlt without anything that could wake the processor */
+	VM_END_KVM, /* KVM cannot go on with the guest */
+	VM_END_MONITOR, /* a failure of the monitor itself */
+	VM_END_ASKED, /* somebody outside asked */
 	VM_END_REASONS,
 };
 
 struct vm_stats {
 	uint64_t exits[VM_EXIT_KINDS]; /* exits to user space, all vcpus */
-	uint64_t unclaimed;	       /* accesses to ports and addresses where nothing is */
-	uint64_t refused;	       /* writes to device registers that came out of order */
-	uint64_t broken;	       /* queues given up because the guest broke their rules */
-	uint64_t lost;		       /* packets of the guest's that the host did not take */
-	uint64_t kvm_exits;	       /* all exits, as KVM counts them; read when the machine ends */
-	uint64_t kvm_faults;	       /* second-level page faults (pf_fixed); read when it ends */
-	uint32_t end;		       /* enum vm_end_reason */
+	uint64_t unclaimed; /* accesses to ports and addresses where nothing is */
+	uint64_t refused; /* writes to device registers that came out of order */
+	uint64_t broken; /* queues given up because the guest broke their rules */
+	uint64_t lost; /* packets of the guest's that the host did not take */
+	uint64_t kvm_exits; /* all exits, as KVM counts them; read when the machine ends */
+	uint64_t kvm_faults; /* second-level page faults (pf_fixed); read when it ends */
+	uint32_t end; /* enum vm_end_reason */
 	uint32_t reserved;
 };
 

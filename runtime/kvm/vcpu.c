@@ -17,6 +17,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/log.h"
 #include "runtime/kvm/bus.h"
+#include "runtime/kvm/filter.h"
 #include "runtime/kvm/vm.h"
 #include "runtime/kvm/x86.h"
 
@@ -31,7 +32,11 @@ int vcpu_init(struct vcpu *vcpu, struct vm *vm, const struct bus *ports, const s
 	int size, r;
 
 	*vcpu = (struct vcpu){
-		.vm = vm, .ports = ports, .memory = memory, .index = index, .fd = -1,
+		.vm = vm,
+		.ports = ports,
+		.memory = memory,
+		.index = index,
+		.fd = -1,
 	};
 	size = ioctl(vm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
 	if (size < 0)
@@ -65,8 +70,8 @@ static void exit_io(struct vcpu *vcpu)
 	vm_count(&stats->exits[in ? VM_EXIT_IO_IN : VM_EXIT_IO_OUT]);
 	/* `rep outs` comes as many at once. */
 	for (uint32_t i = 0; i < run->io.count; i++, data += run->io.size) {
-		bool claimed = in ? bus_read(vcpu->ports, run->io.port, data, run->io.size) :
-				    bus_write(vcpu->ports, run->io.port, data, run->io.size);
+		bool claimed = in ? bus_read(vcpu->ports, run->io.port, data, run->io.size)
+				  : bus_write(vcpu->ports, run->io.port, data, run->io.size);
 
 		if (!claimed)
 			vm_count(&stats->unclaimed);
@@ -125,7 +130,8 @@ static enum vm_end_reason exit_dispatch(struct vcpu *vcpu)
 			 (unsigned long long)run->fail_entry.hardware_entry_failure_reason);
 		return VM_END_KVM;
 	default:
-		log_warn("vcpu %u: KVM left the guest for reason %u", vcpu->index, run->exit_reason);
+		log_warn("vcpu %u: KVM left the guest for reason %u", vcpu->index,
+			 run->exit_reason);
 		return VM_END_KVM;
 	}
 }
@@ -173,15 +179,20 @@ static void *thread_main(void *argument)
 {
 	struct vcpu *vcpu = argument;
 
+	if (vcpu->confined && filter_load(FILTER_VCPU) < 0) {
+		log_warn("vcpu %u: %s", vcpu->index, fail_text());
+		vm_end(vcpu->vm, VM_END_MONITOR);
+	}
 	vcpu_run(vcpu);
 	return NULL;
 }
 
-int vcpu_start(struct vcpu *vcpu)
+int vcpu_start(struct vcpu *vcpu, bool confined)
 {
 	pthread_attr_t attributes;
 	int e;
 
+	vcpu->confined = confined;
 	e = pthread_attr_init(&attributes);
 	if (e == 0) {
 		e = pthread_attr_setstacksize(&attributes, STACK_SIZE);

@@ -22,7 +22,7 @@ struct vcpu {
 	struct kvm_run *run;
 	size_t run_size;
 	pthread_t thread;
-	bool has_thread;
+	bool has_thread, confined;
 };
 
 /*
@@ -45,8 +45,13 @@ void vcpu_run(struct vcpu *vcpu);
 /* vcpu_signals_prepare() - install the handler by which vcpus are interrupted; once, before the first. Return: 0 or a recorded failure. */
 int vcpu_signals_prepare(void);
 
-/* vcpu_start() - the same in a thread of its own. Return: 0 or a recorded failure. */
-int vcpu_start(struct vcpu *vcpu);
+/*
+ * vcpu_start() - the same in a thread of its own
+ * @confined: the thread loads FILTER_VCPU first; when it cannot, the machine ends
+ *
+ * Return: 0 or a recorded failure.
+ */
+int vcpu_start(struct vcpu *vcpu, bool confined);
 
 /* vcpu_stop() - interrupt its thread, which the machine's end lets go, and wait for it. After vm_end(). */
 void vcpu_stop(struct vcpu *vcpu);

@@ -58,8 +58,8 @@ static void inflate(const struct virtio *v)
 	size_t n = virtq_copy_in(&v->chain, 0, pfns, sizeof(pfns)) / sizeof(pfns[0]);
 
 	for (size_t i = 0; i < n; i++) {
-		const void *page = vm_guest(v->vm, (uint64_t)pfns[i] * GUEST_PAGE, GUEST_PAGE,
-					    VM_WRITE);
+		const void *page =
+			vm_guest(v->vm, (uint64_t)pfns[i] * GUEST_PAGE, GUEST_PAGE, VM_WRITE);
 
 		if (page)
 			give_back(v->vm, page, GUEST_PAGE);

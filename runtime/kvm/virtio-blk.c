@@ -48,8 +48,8 @@ static uint8_t transfer(struct blk *blk, bool write, struct iovec *parts, unsign
 			uint64_t offset)
 {
 	while (count > 0) {
-		ssize_t n = write ? pwritev(blk->fd, parts, (int)count, (off_t)offset) :
-				    preadv(blk->fd, parts, (int)count, (off_t)offset);
+		ssize_t n = write ? pwritev(blk->fd, parts, (int)count, (off_t)offset)
+				  : preadv(blk->fd, parts, (int)count, (off_t)offset);
 
 		if (n < 0 && errno == EINTR)
 			continue;

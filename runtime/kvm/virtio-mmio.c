@@ -133,8 +133,7 @@ static void status_write(struct virtio *v, uint32_t wanted)
 	}
 	if (v->status & VIRTIO_CONFIG_S_FEATURES_OK || !(wanted & VIRTIO_CONFIG_S_FEATURES_OK)) {
 		/* nothing to judge */
-	} else if ((v->driver_features & ~v->features) ||
-		   !virtio_has(v, VIRTIO_F_VERSION_1)) {
+	} else if ((v->driver_features & ~v->features) || !virtio_has(v, VIRTIO_F_VERSION_1)) {
 		added &= ~(uint32_t)VIRTIO_CONFIG_S_FEATURES_OK;
 	}
 	/* What was agreed cannot be skipped: without it the device stays off. */
@@ -167,8 +166,8 @@ static void driver_features_write(struct virtio *v, uint32_t value)
 
 static void half_set(uint64_t *address, bool high, uint32_t value)
 {
-	*address = high ? (*address & 0xffffffffULL) | (uint64_t)value << 32 :
-			  (*address & ~0xffffffffULL) | value;
+	*address = high ? (*address & 0xffffffffULL) | (uint64_t)value << 32
+			: (*address & ~0xffffffffULL) | value;
 }
 
 /* What describes a queue: changeable until the queue is enabled, and never after DRIVER_OK. */
@@ -340,7 +339,8 @@ void virtio_config_set(struct virtio *v, unsigned int offset, const void *data, 
 static int source_add(struct virtio *v, struct loop_source *source,
 		      void (*ready)(struct loop_source *, uint32_t))
 {
-	*source = (struct loop_source){ .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .ready = ready };
+	*source = (struct loop_source){ .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+					.ready = ready };
 	if (source->fd < 0)
 		return fail(errno, "eventfd");
 	return loop_add(v->loop, source, EPOLLIN);

@@ -31,7 +31,7 @@ enum {
 	QUEUE_SIZE = 256,
 	HEADER = sizeof(struct virtio_net_hdr_mrg_rxbuf),
 	PACKET_MAX = HEADER + 65535 + 14 + 4, /* with its Ethernet header and a VLAN tag */
-	TURN = 64,			      /* packets before others on this thread have their turn */
+	TURN = 64, /* packets before others on this thread have their turn */
 };
 
 struct net {
@@ -69,8 +69,8 @@ static bool deliver(struct net *net)
 			break;
 		if (count == 0 && v->chain.writable > 0)
 			header = v->chain.parts[v->chain.readable].iov_base;
-		if (count == 0 && (v->chain.writable == 0 ||
-				   v->chain.parts[v->chain.readable].iov_len < HEADER))
+		if (count == 0 &&
+		    (v->chain.writable == 0 || v->chain.parts[v->chain.readable].iov_len < HEADER))
 			header = NULL;
 		taken[count].head = v->chain.head;
 		taken[count].size = (uint32_t)virtq_copy_out(&v->chain, 0, net->packet + done,
@@ -174,7 +174,9 @@ static void net_reset(struct virtio *v)
 }
 
 static const struct virtio_ops net_ops = {
-	.kick = net_kick, .start = net_start, .reset = net_reset,
+	.kick = net_kick,
+	.start = net_start,
+	.reset = net_reset,
 };
 
 static void net_free(void *self)
@@ -210,8 +212,10 @@ int net_new(const struct device_place *place, const struct vm_device_config *con
 		return fail(ENOMEM, "make the network card");
 	net->tap = (struct loop_source){ .fd = config->fd[0], .ready = tap_ready };
 	if (ioctl(net->tap.fd, TUNSETVNETHDRSZ, &header) < 0)
+		/* cppcheck-suppress memleak ; its cleanup attribute */
 		return fail(errno, "TUNSETVNETHDRSZ: is descriptor %d a tap?", net->tap.fd);
 	if (fcntl(net->tap.fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
+		/* cppcheck-suppress memleak ; its cleanup attribute */
 		return fail(errno, "set the tap non-blocking");
 	memcpy(registers.mac, config->mac, sizeof(registers.mac));
 	r = virtio_init(&net->v, place->vm, place->loop, place->memory, place->slot, place->page,

@@ -55,7 +55,10 @@ int rng_new(const struct device_place *place, const struct vm_device_config *con
 	    struct device *ret)
 {
 	const struct virtio_setup setup = {
-		.ops = &rng_ops, .id = VIRTIO_ID_RNG, .queue_count = 1, .queue_size = QUEUE_SIZE,
+		.ops = &rng_ops,
+		.id = VIRTIO_ID_RNG,
+		.queue_count = 1,
+		.queue_size = QUEUE_SIZE,
 	};
 	__attribute__((cleanup(rng_free_p))) struct rng *rng = calloc(1, sizeof(*rng));
 	int r;

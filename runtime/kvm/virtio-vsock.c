@@ -150,7 +150,9 @@ static void vsock_reset(struct virtio *v)
 }
 
 static const struct virtio_ops vsock_ops = {
-	.kick = vsock_kick, .start = vsock_start, .reset = vsock_reset,
+	.kick = vsock_kick,
+	.start = vsock_start,
+	.reset = vsock_reset,
 };
 
 static void listener_ready(struct loop_source *source, uint32_t events)

@@ -68,10 +68,10 @@ struct virtio {
 	struct loop_source changed; /* an eventfd: a start or a reset is to be told the device */
 	bool was_reset, was_started, running;
 	unsigned int writable_from, writable_size; /* of the configuration, by the driver */
-	int irq_fd;   /* raises its interrupt */
+	int irq_fd; /* raises its interrupt */
 	int irq_sink; /* swallows acknowledgements */
 	uint64_t window_gpa, window_size; /* the one shared memory region; size 0: none */
-	struct virtq_chain chain;	  /* the buffer in hand: too large for a stack */
+	struct virtq_chain chain; /* the buffer in hand: too large for a stack */
 };
 
 /* struct virtio_setup - what a device says of itself */
@@ -83,7 +83,8 @@ struct virtio_setup {
 	uint16_t queue_size;
 	const void *config;
 	unsigned int config_size;
-	unsigned int writable_from, writable_size; /* what of it a driver may write: nothing else moves */
+	unsigned int writable_from,
+		writable_size; /* what of it a driver may write: nothing else moves */
 	uint64_t window_gpa, window_size;
 };
 

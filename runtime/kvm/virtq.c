@@ -167,7 +167,8 @@ bool virtq_wants_interrupt(struct virtq *q)
 	/* The driver writes its wish, then looks at the index we wrote; we do the same crosswise. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!q->event_idx)
-		return !(get16(&q->avail[RING_FLAGS], __ATOMIC_RELAXED) & VRING_AVAIL_F_NO_INTERRUPT);
+		return !(get16(&q->avail[RING_FLAGS], __ATOMIC_RELAXED) &
+			 VRING_AVAIL_F_NO_INTERRUPT);
 	event = get16(&q->avail[RING_ENTRIES + q->size], __ATOMIC_RELAXED);
 	return vring_need_event(event, q->done, before);
 }
@@ -188,7 +189,8 @@ unsigned int virtq_slice(const struct iovec *parts, unsigned int count, size_t o
 		if (have > len)
 			have = len;
 		ret[n++] = (struct iovec){
-			.iov_base = (uint8_t *)parts[i].iov_base + offset, .iov_len = have,
+			.iov_base = (uint8_t *)parts[i].iov_base + offset,
+			.iov_len = have,
 		};
 		len -= have;
 		offset = 0;

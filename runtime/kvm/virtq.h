@@ -33,9 +33,9 @@ struct virtq {
 
 	bool enabled, broken;
 	bool event_idx; /* VIRTIO_F_EVENT_IDX was agreed on */
-	uint16_t next;	/* the next entry of the available ring to look at */
-	uint16_t done;	/* entries written to the used ring */
-	uint16_t told;	/* value of `done` when the driver was last asked whether it wants to know */
+	uint16_t next; /* the next entry of the available ring to look at */
+	uint16_t done; /* entries written to the used ring */
+	uint16_t told; /* value of `done` when the driver was last asked whether it wants to know */
 	const struct vring_desc *desc;
 	const uint16_t *avail;
 	uint16_t *used;

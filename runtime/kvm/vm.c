@@ -123,7 +123,10 @@ int vm_map(struct vm *vm, uint64_t gpa, uint64_t size, void *host, bool read_onl
 		return fail(errno, "KVM_SET_USER_MEMORY_REGION at 0x%llx, 0x%llx bytes",
 			    (unsigned long long)gpa, (unsigned long long)size);
 	vm->slots[vm->slot_count++] = (struct vm_slot){
-		.gpa = gpa, .size = size, .host = host, .read_only = read_only,
+		.gpa = gpa,
+		.size = size,
+		.host = host,
+		.read_only = read_only,
 	};
 	return 0;
 }
@@ -142,6 +145,7 @@ static void *map_aligned(uint64_t size)
 	if (before > 0)
 		(void)munmap(start, before);
 	(void)munmap(start + before + size, LARGE_PAGE - before);
+	/* cppcheck-suppress deallocret ; what was given back is beside it */
 	return start + before;
 }
 

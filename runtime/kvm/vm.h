@@ -16,12 +16,12 @@
  * The guest's physical address space. RAM lies at 0, and what is above VM_GAP_START goes on at
  * VM_GAP_END; files that are mapped into the guest (windows) follow above all RAM.
  */
-#define VM_GAP_START	0xc0000000ULL
+#define VM_GAP_START    0xc0000000ULL
 #define VM_DEVICES_BASE 0xd0000000ULL /* one page a virtio device */
-#define VM_IOAPIC_BASE	0xfec00000ULL
-#define VM_LAPIC_BASE	0xfee00000ULL
-#define VM_KVM_PAGES	0xfffbc000ULL /* four pages that KVM on Intel wants for itself */
-#define VM_GAP_END	0x100000000ULL
+#define VM_IOAPIC_BASE  0xfec00000ULL
+#define VM_LAPIC_BASE   0xfee00000ULL
+#define VM_KVM_PAGES    0xfffbc000ULL /* four pages that KVM on Intel wants for itself */
+#define VM_GAP_END      0x100000000ULL
 #define VM_WINDOW_ALIGN (1ULL << 30)
 
 enum { VM_SLOTS_MAX = 24 };

@@ -20,6 +20,7 @@
 #include "runtime/kvm/boot.h"
 #include "runtime/kvm/bus.h"
 #include "runtime/kvm/device.h"
+#include "runtime/kvm/filter.h"
 #include "runtime/kvm/irq.h"
 #include "runtime/kvm/kvm-stats.h"
 #include "runtime/kvm/loop.h"
@@ -90,14 +91,10 @@ static int kernel_load(struct vmm *vmm)
 static int (*const device_new[VM_DEVICE_KINDS])(const struct device_place *,
 						const struct vm_device_config *,
 						struct device *) = {
-	[VM_DEVICE_CONSOLE] = console_new,
-	[VM_DEVICE_RNG] = rng_new,
-	[VM_DEVICE_VSOCK] = vsock_new,
-	[VM_DEVICE_BLK] = blk_new,
-	[VM_DEVICE_PMEM] = pmem_new,
-	[VM_DEVICE_NET] = net_new,
-	[VM_DEVICE_BALLOON] = balloon_new,
-	[VM_DEVICE_FS] = fs_new,
+	[VM_DEVICE_CONSOLE] = console_new, [VM_DEVICE_RNG] = rng_new,
+	[VM_DEVICE_VSOCK] = vsock_new,     [VM_DEVICE_BLK] = blk_new,
+	[VM_DEVICE_PMEM] = pmem_new,       [VM_DEVICE_NET] = net_new,
+	[VM_DEVICE_BALLOON] = balloon_new, [VM_DEVICE_FS] = fs_new,
 };
 
 /* Before devices: what the file server takes as given (runtime/kvm/fuse.h). */
@@ -116,8 +113,9 @@ static int files_prepare(struct vmm *vmm)
 static void *files_main(void *argument)
 {
 	struct vmm *vmm = argument;
+	int r = filter_load(FILTER_FILES);
 
-	if (loop_run(&vmm->files_loop) < 0) {
+	if (r < 0 || loop_run(&vmm->files_loop) < 0) {
 		log_warn("file server: %s", fail_text());
 		vm_end(&vmm->vm, VM_END_MONITOR);
 	}
@@ -193,8 +191,14 @@ static int vcpus_start(struct vmm *vmm)
 	int r = vcpu_signals_prepare();
 
 	for (unsigned int i = 0; r == 0 && i < vmm->vcpu_count; i++)
-		r = vcpu_start(&vmm->vcpus[i]);
+		r = vcpu_start(&vmm->vcpus[i], true);
 	return r;
+}
+
+static int monitor_confine(struct vmm *vmm)
+{
+	(void)vmm;
+	return filter_load(FILTER_LOOP);
 }
 
 static int devices_serve(struct vmm *vmm)
@@ -216,7 +220,8 @@ static const struct {
 	{ "make its processors", vcpus_make },
 	{ "start the file server", files_start },
 	{ "start its processors", vcpus_start }, /* memory and buses are fixed from here on */
-	{ "serve its devices", devices_serve },	 /* until the machine's end */
+	{ "confine the monitor", monitor_confine }, /* each thread by itself; this one last */
+	{ "serve its devices", devices_serve }, /* until the machine's end */
 };
 
 static void release(struct vmm *vmm)

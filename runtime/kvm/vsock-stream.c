@@ -233,7 +233,8 @@ void vsock_stream_packet(struct vsock_stream *stream, const struct virtio_vsock_
 	case VIRTIO_VSOCK_OP_CREDIT_REQUEST: stream->pending |= VSOCK_SEND_CREDIT; break;
 	case VIRTIO_VSOCK_OP_CREDIT_UPDATE: break;
 	case VIRTIO_VSOCK_OP_SHUTDOWN:
-		stream->guest_done = stream->guest_done || header->flags & VIRTIO_VSOCK_SHUTDOWN_SEND;
+		stream->guest_done =
+			stream->guest_done || header->flags & VIRTIO_VSOCK_SHUTDOWN_SEND;
 		/* Who takes no more has nothing left to wait for but what it sent before. */
 		if (header->flags & VIRTIO_VSOCK_SHUTDOWN_RCV)
 			stream->host_eof = true;

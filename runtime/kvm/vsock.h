@@ -47,8 +47,8 @@ enum {
 
 enum vsock_state {
 	VSOCK_FREE,
-	VSOCK_HELLO,	 /* accepted, the hello is not complete */
-	VSOCK_WAITING,	 /* for the doorbell */
+	VSOCK_HELLO, /* accepted, the hello is not complete */
+	VSOCK_WAITING, /* for the doorbell */
 	VSOCK_CONNECTING, /* asked the guest */
 	VSOCK_OPEN,
 };
@@ -71,14 +71,14 @@ struct vsock_stream {
 	size_t hello_size;
 	uint32_t host_port, guest_port;
 	unsigned int pending;
-	uint32_t shutdown;		   /* flags of ours that were or will be sent */
-	bool guest_done;		   /* the guest sends no more */
-	bool host_eof;			   /* the host sends no more */
-	bool starved;			   /* the guest has no buffer for more of the host's data */
+	uint32_t shutdown; /* flags of ours that were or will be sent */
+	bool guest_done; /* the guest sends no more */
+	bool host_eof; /* the host sends no more */
+	bool starved; /* the guest has no buffer for more of the host's data */
 	uint32_t guest_space, guest_taken; /* its buffer, what it took from it, as it last said */
-	uint32_t sent;			   /* bytes given to the guest */
-	uint32_t taken, taken_told;	   /* bytes taken from the guest; and what it knows of that */
-	uint8_t *buffer;		   /* of VSOCK_BUFFER bytes, made when first needed */
+	uint32_t sent; /* bytes given to the guest */
+	uint32_t taken, taken_told; /* bytes taken from the guest; and what it knows of that */
+	uint8_t *buffer; /* of VSOCK_BUFFER bytes, made when first needed */
 	uint32_t buffered_from, buffered;
 };
 

@@ -24,22 +24,22 @@ enum {
 	SELECTOR_DATA = 0x18,
 	SELECTOR_TSS = 0x20,
 	/* segment types */
-	TYPE_CODE = 11,	    /* execute, read, accessed */
-	TYPE_DATA = 3,	    /* read, write, accessed */
+	TYPE_CODE = 11, /* execute, read, accessed */
+	TYPE_DATA = 3, /* read, write, accessed */
 	TYPE_TSS_BUSY = 11, /* what hardware asks for while a task runs */
 };
 
-#define CR0_PE	 (1ULL << 0)
-#define CR0_ET	 (1ULL << 4)
-#define CR0_PG	 (1ULL << 31)
-#define CR4_PAE	 (1ULL << 5)
+#define CR0_PE   (1ULL << 0)
+#define CR0_ET   (1ULL << 4)
+#define CR0_PG   (1ULL << 31)
+#define CR4_PAE  (1ULL << 5)
 #define EFER_LME (1ULL << 8)
 #define EFER_LMA (1ULL << 10)
 
 #define PAGE_PRESENT_WRITE 0x3ULL
-#define PAGE_LARGE	   0x80ULL
+#define PAGE_LARGE         0x80ULL
 
-#define MSR_MISC_ENABLE	  0x1a0
+#define MSR_MISC_ENABLE   0x1a0
 #define MSR_MTRR_DEF_TYPE 0x2ff
 
 /* A segment descriptor as the GDT holds it. @flags: G, D/B, L, AVL in bits 12-15; P, DPL, S, type below. */
@@ -64,8 +64,7 @@ int x86_tables_write(const struct vm *vm, enum x86_mode mode)
 		return 0;
 	tables[0] = (X86_PAGE_TABLES + PAGE_SIZE_4K) | PAGE_PRESENT_WRITE;
 	for (uint64_t i = 0; i < 4; i++)
-		tables[512 + i] =
-			(X86_PAGE_TABLES + (2 + i) * PAGE_SIZE_4K) | PAGE_PRESENT_WRITE;
+		tables[512 + i] = (X86_PAGE_TABLES + (2 + i) * PAGE_SIZE_4K) | PAGE_PRESENT_WRITE;
 	for (uint64_t i = 0; i < 4 * 512ULL; i++)
 		tables[1024 + i] = i << 21 | PAGE_PRESENT_WRITE | PAGE_LARGE;
 	return 0;
@@ -97,7 +96,7 @@ static void cpuid_patch(struct kvm_cpuid_entry2 *e, unsigned int index, unsigned
 	case 1:
 		e->ebx = (e->ebx & 0xff00) | index << 24 | vcpus << 16 | (e->ebx & 0xff);
 		e->edx = (e->edx & ~(1U << 28)) | (vcpus > 1 ? 1U << 28 : 0); /* HTT */
-		e->ecx &= ~(1U << 5 | 1U << 15);			      /* VMX, PDCM */
+		e->ecx &= ~(1U << 5 | 1U << 15); /* VMX, PDCM */
 		e->ecx |= 1U << 31 | (deadline ? 1U << 24 : 0);
 		break;
 	case 4: /* no cache is shared with anybody, but the last level with all */
@@ -106,12 +105,12 @@ static void cpuid_patch(struct kvm_cpuid_entry2 *e, unsigned int index, unsigned
 		if (((e->eax >> 5) & 7) == 3)
 			e->eax |= (vcpus - 1) << 14;
 		break;
-	case 0xa: /* no performance counters */
-		e->eax = e->ebx = e->ecx = e->edx = 0;
-		break;
+	case 0xa: /* no performance counters */ e->eax = e->ebx = e->ecx = e->edx = 0; break;
 	case 0xb:
 	case 0x1f: cpuid_topology(e, index, vcpus); break;
-	case 0x80000001: e->ecx &= ~(1U << 2 | 1U << 23 | 1U << 24 | 1U << 28); break; /* SVM, counters */
+	case 0x80000001:
+		e->ecx &= ~(1U << 2 | 1U << 23 | 1U << 24 | 1U << 28);
+		break; /* SVM, counters */
 	case 0x80000008: e->ecx = vcpus > 1 ? id_bits(vcpus) << 12 | (vcpus - 1) : 0; break;
 	case 0x8000000a: e->eax = e->ebx = e->ecx = e->edx = 0; break; /* SVM's features */
 	case 0x8000001e:
@@ -133,6 +132,7 @@ int x86_cpuid_set(const struct vm *vm, int vcpu_fd, unsigned int index, unsigned
 		return fail(ENOMEM, "read the processor's features");
 	cpuid->nent = CPUID_ENTRIES;
 	if (ioctl(vm->kvm_fd, KVM_GET_SUPPORTED_CPUID, cpuid) < 0)
+		/* cppcheck-suppress memleak ; its cleanup attribute */
 		return fail(errno, "KVM_GET_SUPPORTED_CPUID");
 	for (uint32_t i = 0; i < cpuid->nent; i++)
 		cpuid_patch(&cpuid->entries[i], index, vcpus, deadline);
@@ -186,7 +186,10 @@ static void sregs_flat(struct kvm_sregs *sregs, enum x86_mode mode)
 	sregs->cs = segment(SELECTOR_CODE, TYPE_CODE, mode);
 	sregs->ds = sregs->es = sregs->fs = sregs->gs = sregs->ss = data;
 	sregs->tr = (struct kvm_segment){
-		.limit = 0xffff, .selector = SELECTOR_TSS, .type = TYPE_TSS_BUSY, .present = 1,
+		.limit = 0xffff,
+		.selector = SELECTOR_TSS,
+		.type = TYPE_TSS_BUSY,
+		.present = 1,
 	};
 	sregs->gdt = (struct kvm_dtable){ .base = X86_GDT, .limit = 6 * 8 - 1 };
 	sregs->idt = (struct kvm_dtable){ .base = 0, .limit = 0 };

@@ -10,14 +10,14 @@
 struct vm;
 
 /* Fixed places in low memory; all are free for the kernel once it has its own tables. */
-#define X86_GDT		0x0500ULL
+#define X86_GDT         0x0500ULL
 #define X86_PAGE_TABLES 0x9000ULL /* 6 pages: 1 + 1 + 4, which map the first 4 GiB onto itself */
-#define X86_STACK	0x8ff0ULL
+#define X86_STACK       0x8ff0ULL
 
 enum x86_mode {
-	X86_REAL,      /* 16 bits, as after a reset, but at the address given */
+	X86_REAL, /* 16 bits, as after a reset, but at the address given */
 	X86_PROTECTED, /* 32 bits, flat, no paging: what PVH asks for */
-	X86_LONG,      /* 64 bits, the first 4 GiB mapped onto itself */
+	X86_LONG, /* 64 bits, the first 4 GiB mapped onto itself */
 };
 
 /*

@@ -98,6 +98,6 @@ load helpers
 	done
 	status_is running
 	nacelle delete --force "$ID"
-	not kill -0 "$pid"
+	dead "$pid"
 	nothing_left
 }

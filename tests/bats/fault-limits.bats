@@ -54,7 +54,7 @@ nothing_left_but_filler()
 	status_is running
 	run -0 nacelle exec "$ID" true
 	run -0 nacelle delete --force "$ID"
-	not kill -0 "$pid"
+	dead "$pid"
 	nothing_left_but_filler
 }
 
@@ -117,7 +117,7 @@ nothing_left_but_filler()
 		pid=$(init_pid)
 		limited "ulimit -n $fds" delete --force "$ID"
 		if [ "$status" = 0 ]; then
-			not kill -0 "$pid"
+			dead "$pid"
 			nothing_left
 		fi
 		run -0 nacelle delete --force "$ID"

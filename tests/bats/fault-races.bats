@@ -137,7 +137,7 @@ count()
 	setsid sleep 1000 3>&- &
 	echo $! >"$dir/inner/most/cgroup.procs"
 	run -0 nacelle delete --force "$ID"
-	until_true 10 not kill -0 $!
+	until_true 10 dead $!
 	nothing_left
 }
 

@@ -9,12 +9,6 @@ record()
 	printf '%s' "$1" >"$STATE/$ID/state.json"
 }
 
-# dead PID - it has ended; whoever has to reap it may not have done so
-dead()
-{
-	! grep -q '^State:.[^ZX]' "/proc/$1/status" 2>/dev/null
-}
-
 # deleted PID - delete --force succeeds, the process is dead, nothing is left
 deleted()
 {

@@ -135,6 +135,11 @@ not()
 {
 	! "$@" 2>/dev/null
 }
+# dead PID - it has ended, though whoever has to reap it may not have done so yet
+dead()
+{
+	! grep -q '^State:.[^ZX]' "/proc/$1/status" 2>/dev/null
+}
 no_mount()
 {
 	not grep -F "$1" /proc/self/mountinfo

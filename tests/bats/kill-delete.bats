@@ -67,7 +67,7 @@ load helpers
 	pids=$(cat "$(cgroup_dir)/cgroup.procs")
 	nacelle delete --force "$ID"
 	for pid in $pids; do
-		not kill -0 "$pid"
+		dead "$pid"
 	done
 	nothing_left
 }
@@ -79,6 +79,6 @@ load helpers
 		[ "$ours" = $$ ] || [ "$ours" = "$BASHPID" ] || kill -KILL "$ours" || true
 	done
 	nacelle delete --force "$ID"
-	not kill -0 "$pid"
+	dead "$pid"
 	nothing_left
 }

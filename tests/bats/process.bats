@@ -138,7 +138,7 @@ CapAmb:	0000000000000021'
 	printf '#!/proc/self/exe\n' >"$ROOTFS/trap"
 	chmod +x "$ROOTFS/trap"
 	detach 'while :; do for p in /proc/[0-9]*; do (echo x >>$p/exe) 2>/dev/null && echo WROTE $p; done; sleep 0.01; done'
-	for _ in 1 2 3 4 5; do run nacelle exec "$ID" /trap; done
+	for _ in 1 2 3 4 5; do run ! nacelle exec "$ID" /trap; done
 	run nacelle exec "$ID" true
 	[ "$(sha256sum "$NACELLE")" = "$sum" ]
 }

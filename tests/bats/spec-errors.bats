@@ -127,11 +127,11 @@ refused()
 	is fine
 }
 
-@test "what is known and not supported is refused by name" {
+@test "what this kernel or this version cannot do is refused by name" {
 	bundle '.process.selinuxLabel = "x:y:z"'
-	refused process.selinuxLabel "not supported"
+	refused process.selinuxLabel
 	bundle '.process.apparmorProfile = "x"'
-	refused process.apparmorProfile "not supported"
+	refused process.apparmorProfile
 	bundle '.linux.intelRdt = { closID: "x" }'
 	refused linux.intelRdt
 	bundle '.vm = { kernel: { path: "/boot/x" } }'

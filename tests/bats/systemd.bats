@@ -227,7 +227,8 @@ no_unit()
 		chmod a+x "$dir"
 		dir=$(dirname "$dir")
 	done
-	payload 'sleep 1000' '.linux.namespaces += [{ type: "user" }] | .linux.resources = { pids: { limit: 20 } } |
+	payload 'sleep 1000' '.mounts |= map(if .options then .options -= ["gid=5"] else . end) |
+		.linux.namespaces += [{ type: "user" }] | .linux.resources = { pids: { limit: 20 } } |
 		.linux.uidMappings = [{ containerID: 0, hostID: 1, size: 1 }] |
 		.linux.gidMappings = [{ containerID: 0, hostID: 1, size: 1 }]'
 	chmod a+r "$BUNDLE/config.json"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The payload of the fault tests: it writes down how it is confined, as seen from inside, in one write(2) to
- * /report/out. What a faultless run says is what every run must say.
+ * The payload of the fault tests: it writes down how it is confined, as seen from inside, in /report/out, which is
+ * there when it is whole. What a faultless run says is what every run must say.
  *
  *	confined	write the report, exit with 42
  *	confined wait	wait to be killed
@@ -65,7 +65,7 @@ static int by_text(const void *a, const void *b)
 /* What of it, where, how, of which kind; not the numbers of mounts, devices and peer groups. Cuts @line. */
 static char *mount_text(char *line)
 {
-	char *text = NULL, *word;
+	char *text = NULL, *word, *plus;
 	size_t size = 0;
 	FILE *out = open_memstream(&text, &size);
 
@@ -77,7 +77,13 @@ static char *mount_text(char *line)
 		if (n >= 3)
 			(void)fprintf(out, " %s", word);
 	}
-	return fclose(out) == 0 ? text : NULL;
+	if (fclose(out) != 0)
+		return NULL;
+	/* The same layers, in the one way of saying so or the other. */
+	plus = strstr(text, "lowerdir+=");
+	if (plus)
+		memmove(plus + strlen("lowerdir"), plus + strlen("lowerdir+"), strlen(plus + strlen("lowerdir+")) + 1);
+	return text;
 }
 
 /* In the alphabet's order: what does not depend on each other may be mounted in any. */
@@ -248,8 +254,8 @@ int main(int argc, char **argv, char **envp)
 	say_refusals(out);
 	if (fclose(out) != 0)
 		return BROKEN;
-	fd = open("/report/out", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-	if (fd < 0 || write(fd, text, size) != (ssize_t)size)
+	fd = open("/report/new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (fd < 0 || write(fd, text, size) != (ssize_t)size || rename("/report/new", "/report/out") < 0)
 		return BROKEN;
 	return CONFINED;
 }

@@ -138,7 +138,9 @@ static bool tells(const char *said, int error)
 		int error;
 		const char *text;
 	} also[] = {
-		{ ENOENT, "not found" }, { EPERM, "not permitted" }, { EPERM, "refused" }, { EROFS, "read-only" },
+		{ ENOENT, "not found" }, { EPERM, "not permitted" }, { EPERM, "refused" },
+		/* our right was tried first, then somebody else's who has less */
+		{ EPERM, "Permission denied" }, { EROFS, "read-only" },
 		/* the other side is gone */
 		{ ECONNRESET, "was killed" }, { ECONNRESET, " ended before it said" }, { ECONNRESET, "Broken pipe" },
 		{ ENOTTY, "is not a namespace" },

@@ -15,7 +15,9 @@
 static void ring(void)
 {
 	const struct sockaddr_vm bell = {
-		.svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_HOST, .svm_port = VSOCK_DOORBELL,
+		.svm_family = AF_VSOCK,
+		.svm_cid = VMADDR_CID_HOST,
+		.svm_port = VSOCK_DOORBELL,
 	};
 	int fd = socket(AF_VSOCK, SOCK_STREAM, 0);
 
@@ -45,7 +47,9 @@ int main(int argc, char **argv)
 		unsigned long long sum = 0;
 		ssize_t n;
 
-		while (stream >= 0 && (n = read(stream, buffer, sizeof(buffer))) > 0) {
+		if (stream < 0)
+			return 1;
+		while ((n = read(stream, buffer, sizeof(buffer))) > 0) {
 			sum += (unsigned long long)n;
 			if (fd_write_all(stream, buffer, (size_t)n) < 0)
 				break;

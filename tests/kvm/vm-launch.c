@@ -76,7 +76,8 @@ static int tap_open(const char *name)
 static void device_add(struct vm_config *config, char *text)
 {
 	struct vm_device_config *device;
-	char *kind = strtok(text, ":"), *a = strtok(NULL, ":"), *b = strtok(NULL, ":");
+	char *rest, *kind = strtok_r(text, ":", &rest), *a = strtok_r(NULL, ":", &rest),
+		    *b = strtok_r(NULL, ":", &rest);
 
 	if (config->device_count == VM_DEVICES_MAX || !kind)
 		exit(2);
@@ -104,7 +105,8 @@ static void device_add(struct vm_config *config, char *text)
 		device->kind = VM_DEVICE_FS;
 		device->window = strtoull(a, NULL, 10) << 20;
 		(void)snprintf(device->tag, sizeof(device->tag), "nacelle");
-	} else if (strncmp(kind, "share", 5) == 0 && a && b && config->share_count < VM_SHARES_MAX) {
+	} else if (strncmp(kind, "share", 5) == 0 && a && b &&
+		   config->share_count < VM_SHARES_MAX) {
 		struct vm_share_config *share = &config->shares[config->share_count++];
 
 		config->device_count--;
@@ -128,10 +130,14 @@ static void device_add(struct vm_config *config, char *text)
 static void counts_print(const struct vm_stats *stats, double seconds, long maxrss)
 {
 	static const char *const names[VM_EXIT_KINDS] = {
-		[VM_EXIT_IO_IN] = "io-in",	   [VM_EXIT_IO_OUT] = "io-out",
-		[VM_EXIT_MMIO_READ] = "mmio-read", [VM_EXIT_MMIO_WRITE] = "mmio-write",
-		[VM_EXIT_HLT] = "hlt",		   [VM_EXIT_INTERRUPTED] = "interrupted",
-		[VM_EXIT_END] = "end",		   [VM_EXIT_OTHER] = "other",
+		[VM_EXIT_IO_IN] = "io-in",
+		[VM_EXIT_IO_OUT] = "io-out",
+		[VM_EXIT_MMIO_READ] = "mmio-read",
+		[VM_EXIT_MMIO_WRITE] = "mmio-write",
+		[VM_EXIT_HLT] = "hlt",
+		[VM_EXIT_INTERRUPTED] = "interrupted",
+		[VM_EXIT_END] = "end",
+		[VM_EXIT_OTHER] = "other",
 	};
 	uint64_t sum = 0;
 
@@ -191,9 +197,9 @@ static void options_read(int argc, char **argv, struct vm_config *config, int *r
 			break;
 		case 's': config->serial_fd = STDERR_FILENO; break;
 		case 'b':
-			config->boot_kind = optarg[0] == 'l' ? VM_BOOT_LINUX :
-					    optarg[0] == 'p' ? VM_BOOT_PVH :
-							       VM_BOOT_AUTO;
+			config->boot_kind = optarg[0] == 'l'   ? VM_BOOT_LINUX
+					    : optarg[0] == 'p' ? VM_BOOT_PVH
+							       : VM_BOOT_AUTO;
 			break;
 		case 'd': device_add(config, optarg); break;
 		case 'q': *ret_quiet = 1; break;
@@ -215,11 +221,13 @@ int main(int argc, char **argv)
 	};
 	struct vm_stats *stats;
 	struct rusage usage_of;
-	int quiet = 0, status;
+	int quiet = 0, status, reserved = open_or_die("/dev/null", O_RDONLY);
 	double start;
 	pid_t pid;
 
-	(void)open_or_die("/dev/null", O_RDONLY); /* 3 will be the configuration's */
+	/* the first number behind the standard ones will be the configuration's */
+	if (reserved != VM_CONFIG_FD)
+		return 2;
 	options_read(argc, argv, &config, &quiet);
 	if (argc - optind != 2) {
 		fputs(usage, stderr);

@@ -24,7 +24,9 @@ static int die(const char *what)
 static int open_stream(const char *path, uint32_t port)
 {
 	const struct vsock_hello hello = {
-		.magic = VSOCK_HELLO_MAGIC, .port = port, .flags = VSOCK_WAIT,
+		.magic = VSOCK_HELLO_MAGIC,
+		.port = port,
+		.flags = VSOCK_WAIT,
 	};
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

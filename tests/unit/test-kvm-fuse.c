@@ -38,8 +38,12 @@ static void file_put(const char *name, const char *text)
 static int ask_sized(uint32_t opcode, uint64_t node, const void *args, size_t size, size_t room)
 {
 	struct fuse_in_header header = {
-		.len = (uint32_t)(sizeof(header) + size), .opcode = opcode, .nodeid = node,
-		.unique = 7, .uid = getuid(), .gid = getgid(),
+		.len = (uint32_t)(sizeof(header) + size),
+		.opcode = opcode,
+		.nodeid = node,
+		.unique = 7,
+		.uid = getuid(),
+		.gid = getgid(),
 	};
 	struct fuse_out_header answer;
 
@@ -48,7 +52,9 @@ static int ask_sized(uint32_t opcode, uint64_t node, const void *args, size_t si
 		memcpy(t.in + sizeof(header), args, size);
 	memset(t.out, 0, sizeof(t.out));
 	t.chain = (struct virtq_chain){
-		.readable = 1, .writable = room > 0, .readable_bytes = sizeof(header) + size,
+		.readable = 1,
+		.writable = room > 0,
+		.readable_bytes = sizeof(header) + size,
 		.writable_bytes = room,
 		.parts = { { t.in, sizeof(header) + size }, { t.out, room } },
 	};
@@ -73,7 +79,10 @@ static const void *payload(void)
 static int start(void)
 {
 	const struct fuse_init_in in = {
-		.major = 7, .minor = 36, .flags = 0xffffffff, .max_readahead = 4096,
+		.major = 7,
+		.minor = 36,
+		.flags = 0xffffffff,
+		.max_readahead = 4096,
 	};
 
 	return ask(FUSE_INIT, 0, &in, sizeof(in));
@@ -157,7 +166,8 @@ static void test_a_file_is_read_and_written(void)
 	struct {
 		struct fuse_write_in in;
 		char text[3];
-	} __attribute__((packed)) w = { .in = { .size = 3, .offset = 5 }, .text = { 'a', 'b', 'c' } };
+	} __attribute__((packed))
+	w = { .in = { .size = 3, .offset = 5 }, .text = { 'a', 'b', 'c' } };
 	struct fuse_read_in in = { .size = 100 };
 	uint64_t file;
 	int r;
@@ -196,7 +206,8 @@ static void test_names_lead_nowhere_else(void)
 		CHECK(lookup(FUSE_NODE_ROOT, bad[i]) == 0);
 		memcpy(args, &mkdir_in, sizeof(mkdir_in));
 		memcpy(args + sizeof(mkdir_in), bad[i], strlen(bad[i]) + 1);
-		CHECK_INT(ask(FUSE_MKDIR, rw, args, sizeof(mkdir_in) + strlen(bad[i]) + 1), -EINVAL);
+		CHECK_INT(ask(FUSE_MKDIR, rw, args, sizeof(mkdir_in) + strlen(bad[i]) + 1),
+			  -EINVAL);
 		CHECK_INT(ask(FUSE_UNLINK, rw, bad[i], strlen(bad[i]) + 1), -EINVAL);
 	}
 	memset(longest, 'x', sizeof(longest));
@@ -231,12 +242,14 @@ static void test_only_regular_files_are_opened(void)
 		struct fuse_mknod_in in;
 		char name[4];
 	} __attribute__((packed)) node = {
-		.in = { .mode = S_IFCHR | 0600, .rdev = 0x103 }, .name = "dev",
+		.in = { .mode = S_IFCHR | 0600, .rdev = 0x103 },
+		.name = "dev",
 	};
 	struct {
 		struct fuse_create_in in;
 		char name[5];
-	} __attribute__((packed)) create = { .in = { .flags = O_RDWR, .mode = 0600 }, .name = "fifo" };
+	} __attribute__((packed))
+	create = { .in = { .flags = O_RDWR, .mode = 0600 }, .name = "fifo" };
 	uint64_t rw;
 	int r;
 
@@ -256,7 +269,8 @@ static void test_only_regular_files_are_opened(void)
 static void test_read_only_is_read_only(void)
 {
 	const struct fuse_setattr_in attr = { .valid = FATTR_MODE, .mode = 0777 };
-	const struct fuse_setupmapping_in map = { .len = 4096, .flags = FUSE_SETUPMAPPING_FLAG_WRITE };
+	const struct fuse_setupmapping_in map = { .len = 4096,
+						  .flags = FUSE_SETUPMAPPING_FLAG_WRITE };
 	struct {
 		struct fuse_rename2_in in;
 		char names[10];
@@ -277,7 +291,8 @@ static void test_read_only_is_read_only(void)
 	CHECK_INT(ask(FUSE_SYMLINK, ro, "a\0b", 4), -EROFS);
 	CHECK_INT(ask(FUSE_SETUPMAPPING, file, &map, sizeof(map)), -EROFS);
 	move.in.newdir = share("rw");
-	CHECK_INT(ask(FUSE_RENAME2, ro, &move, sizeof(move)), -EINVAL); /* the last name has no end */
+	CHECK_INT(ask(FUSE_RENAME2, ro, &move, sizeof(move)),
+		  -EINVAL); /* the last name has no end */
 	move.names[9] = '\0';
 	CHECK_INT(ask(FUSE_RENAME2, ro, &move, sizeof(move)), -EROFS);
 	CHECK_INT(ask(FUSE_UNLINK, FUSE_NODE_ROOT, "rw", 3), -EROFS);
@@ -408,14 +423,17 @@ static void test_mappings_stay_in_the_window(void)
 	file = lookup(share("rw"), "file");
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const struct fuse_setupmapping_in in = {
-			.foffset = cases[i].foffset, .len = cases[i].len,
-			.moffset = cases[i].moffset, .flags = FUSE_SETUPMAPPING_FLAG_READ,
+			.foffset = cases[i].foffset,
+			.len = cases[i].len,
+			.moffset = cases[i].moffset,
+			.flags = FUSE_SETUPMAPPING_FLAG_READ,
 		};
 		const struct {
 			struct fuse_removemapping_in in;
 			struct fuse_removemapping_one one;
 		} __attribute__((packed)) out = {
-			{ 1 }, { .moffset = cases[i].moffset, .len = cases[i].len },
+			{ 1 },
+			{ .moffset = cases[i].moffset, .len = cases[i].len },
 		};
 
 		CHECK_INT(ask(FUSE_SETUPMAPPING, file, &in, sizeof(in)), cases[i].r);
@@ -438,8 +456,11 @@ static void test_headers_that_lie(void)
 		header.len = lengths[i];
 		memcpy(t.in, &header, sizeof(header));
 		t.chain = (struct virtq_chain){
-			.readable = 1, .writable = 1, .readable_bytes = sizeof(header),
-			.writable_bytes = 200, .parts = { { t.in, sizeof(header) }, { t.out, 200 } },
+			.readable = 1,
+			.writable = 1,
+			.readable_bytes = sizeof(header),
+			.writable_bytes = 200,
+			.parts = { { t.in, sizeof(header) }, { t.out, 200 } },
 		};
 		CHECK_INT((long long)fuse_serve(t.fuse, &t.chain), 0);
 	}

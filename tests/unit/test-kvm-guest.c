@@ -19,9 +19,9 @@
 
 enum { CODE = 0x100000, REAL_CODE = 0x2000, REGISTERS = 0xd0000000 };
 
-#define GUEST(name, bits, text)                                                                    \
-	__asm__(".pushsection .rodata\n.code" #bits "\n" #name "_start:\n" text "\n" #name         \
-		"_end:\n.code64\n.popsection\n");                                                  \
+#define GUEST(name, bits, text) \
+	__asm__(".pushsection .rodata\n.code" #bits "\n" #name "_start:\n" text "\n" #name \
+		"_end:\n.code64\n.popsection\n"); \
 	extern const unsigned char name##_start[], name##_end[]
 
 /* in %al from a port, plus one, out to another; a 32-bit register read, plus one, written; off */
@@ -123,7 +123,7 @@ static bool guest_start(enum x86_mode mode, const unsigned char *start, const un
 	memcpy(vm_guest(&t.vm, at, 4096, VM_WRITE), start, (size_t)(end - start));
 	return held(x86_tables_write(&t.vm, mode)) &&
 	       held(vcpu_init(&t.vcpu, &t.vm, &t.ports, &t.memory, 0, 1, &entry)) &&
-	       held(vcpu_start(&t.vcpu));
+	       held(vcpu_start(&t.vcpu, false));
 }
 
 /* Wait for the end, at most ten seconds. Return: the reason. */

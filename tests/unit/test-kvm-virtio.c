@@ -64,9 +64,15 @@ static bool device_new(void)
 {
 	static const uint8_t config[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
 	const struct virtio_setup setup = {
-		.ops = &device_ops, .id = 42, .features = 1ULL << 5, .queue_count = QUEUES,
-		.queue_size = SIZE, .config = config, .config_size = sizeof(config),
-		.window_gpa = 0x140000000, .window_size = 0x200000,
+		.ops = &device_ops,
+		.id = 42,
+		.features = 1ULL << 5,
+		.queue_count = QUEUES,
+		.queue_size = SIZE,
+		.config = config,
+		.config_size = sizeof(config),
+		.window_gpa = 0x140000000,
+		.window_size = 0x200000,
 	};
 
 	if (t.kvm < 0)
@@ -76,7 +82,8 @@ static bool device_new(void)
 		return false;
 	}
 	if (!t.page)
-		t.page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		t.page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			      0);
 	memset(&t.memory, 0, sizeof(t.memory));
 	t.kicks[0] = t.kicks[1] = t.starts = t.resets = t.chains = 0;
 	return held(vm_init(&t.vm, t.kvm)) && held(vm_ram_add(&t.vm, 2 << 20)) &&
@@ -232,7 +239,7 @@ static void test_features_are_frozen_once_agreed(void)
 static void test_queues_are_frozen_once_enabled(void)
 {
 	static const unsigned int registers[] = {
-		VIRTIO_MMIO_QUEUE_NUM,	      VIRTIO_MMIO_QUEUE_DESC_LOW,
+		VIRTIO_MMIO_QUEUE_NUM,        VIRTIO_MMIO_QUEUE_DESC_LOW,
 		VIRTIO_MMIO_QUEUE_DESC_HIGH,  VIRTIO_MMIO_QUEUE_AVAIL_LOW,
 		VIRTIO_MMIO_QUEUE_AVAIL_HIGH, VIRTIO_MMIO_QUEUE_USED_LOW,
 		VIRTIO_MMIO_QUEUE_USED_HIGH,  VIRTIO_MMIO_QUEUE_READY,

@@ -196,8 +196,8 @@ static void test_bad_chains_break_the_queue(void)
 		{ DATA, 0xffffffff, 0, 0 },
 		{ DATA, 0, 0, 0 },
 		{ DATA, 4, VRING_DESC_F_INDIRECT, 0 },
-		{ DATA, 4, VRING_DESC_F_NEXT, 0 },	/* itself */
-		{ DATA, 4, VRING_DESC_F_NEXT, SIZE },	/* beyond the table */
+		{ DATA, 4, VRING_DESC_F_NEXT, 0 }, /* itself */
+		{ DATA, 4, VRING_DESC_F_NEXT, SIZE }, /* beyond the table */
 		{ DATA, 4, VRING_DESC_F_NEXT, 0xffff },
 		{ DATA, 4, VRING_DESC_F_WRITE | VRING_DESC_F_NEXT, 1 }, /* read after write */
 	};
@@ -265,7 +265,10 @@ static void test_the_door_to_guest_memory(void)
 {
 	setup();
 	t.vm.slots[1] = (struct vm_slot){
-		.gpa = VM_GAP_END, .size = 0x1000, .host = t.ram, .read_only = true,
+		.gpa = VM_GAP_END,
+		.size = 0x1000,
+		.host = t.ram,
+		.read_only = true,
 	};
 	t.vm.slot_count = 2;
 	CHECK(vm_guest(&t.vm, 0, RAM, VM_WRITE) == t.ram);
