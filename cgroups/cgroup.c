@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,6 +100,8 @@ static int path_clean(char *path, char **ret_path)
 
 	if (!clean)
 		return fail(ENOMEM, "linux.cgroupsPath");
+	if (strlen(path) >= PATH_MAX)
+		return fail_plain(EINVAL, "linux.cgroupsPath: is longer than %d bytes", PATH_MAX - 1);
 	for (const char *at = path; *at; at++) {
 		if ((unsigned char)*at < ' ' || *at == 0x7f)
 			return fail_plain(EINVAL,

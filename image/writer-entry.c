@@ -37,7 +37,7 @@ static int place_clear(struct writer *w, int dir, const char *name)
 	return is_whiteout(&st) ? PLACE_HIDDEN : 0;
 }
 
-static int xattrs_set(const struct entry *e, int fd)
+static int xattrs_set(const struct writer *w, const struct entry *e, int fd)
 {
 	for (size_t i = 0; i < e->xattr_count; i++) {
 		const struct entry_xattr *x = &e->xattrs[i];
@@ -45,6 +45,9 @@ static int xattrs_set(const struct entry *e, int fd)
 
 		if (r < 0)
 			return r;
+		/* Without privileges a file cannot be given any, as it cannot be given another owner. */
+		if (!w->privileged && str_eq(x->name, "security.capability"))
+			continue;
 		if (r > 0 && fsetxattr(fd, x->name, x->value, x->size, 0) < 0)
 			return fail(errno, "set attribute '%.100s'", x->name);
 	}
@@ -61,7 +64,7 @@ static int dress(const struct writer *w, const struct entry *e, int fd)
 		return fail(errno, "set the owner %u:%u", e->uid, e->gid);
 	if (fchmod(fd, e->mode) < 0)
 		return fail(errno, "set the mode");
-	r = xattrs_set(e, fd);
+	r = xattrs_set(w, e, fd);
 	if (r < 0)
 		return r;
 	return futimens(fd, times) < 0 ? fail(errno, "set the time") : 0;

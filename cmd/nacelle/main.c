@@ -114,6 +114,8 @@ static int run(int argc, char **argv)
 	return r < 0 ? r : globals.command->run(&globals, left, argv + 1);
 }
 
+enum { OUTPUT_SIZE = 64 * 1024 };
+
 /* What was printed may have stayed in a buffer: a full disk shows only now. */
 static int output_finish(void)
 {
@@ -127,8 +129,12 @@ static int output_finish(void)
 
 int main(int argc, char **argv)
 {
+	static char output[OUTPUT_SIZE];
 	int r = streams_open(), flushed;
 
+	/* Room for a whole answer: of a write that fails before the last one stdio forgets why. */
+	if (!isatty(STDOUT_FILENO))
+		(void)setvbuf(stdout, output, _IOFBF, sizeof(output));
 	if (r == 0)
 		r = run(argc, argv);
 	if (r < 0)

@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck shell=bash disable=SC2154 # output and lines are set by bats' run
+# shellcheck shell=bash disable=SC2154,SC2034 # output is set by bats' run; flat and REGISTRY are for the tests
 #
 # What the bats files about images load: a store of the test's own, small images, a registry, and a check
 # at the end that the store has nothing half done in it.
 
 here=${BATS_TEST_DIRNAME:?}
 IMAGE=${NACELLE_IMAGE:-$(readlink -f "$here/../../build/bin/nacelle-image")}
+
+setup_file()
+{
+	bats_require_minimum_version 1.8.0
+}
 
 setup()
 {
@@ -85,17 +90,27 @@ layers_image()
 # registry [tls] - Debian's registry on a free loopback port; $REGISTRY is its name
 registry()
 {
-	local port
-	port=$((20000 + RANDOM % 20000))
+	local try
+	for try in 1 2 3 4 5; do
+		! registry_try "$((10000 + RANDOM % 20000))" "$@" || return 0
+	done
+	cat registry/log >&2
+	return 1
+}
+
+# registry_try PORT [tls] - fails when the port is taken
+registry_try()
+{
+	local n
 	mkdir -p registry
 	cat >registry/config.yml <<-END
 		version: 0.1
 		log: {level: error, accesslog: {disabled: true}}
 		storage: {filesystem: {rootdirectory: $PWD/registry/data}}
 		http:
-		  addr: 127.0.0.1:$port
+		  addr: 127.0.0.1:$1
 	END
-	if [ "${1:-}" = tls ]; then
+	if [ "${2:-}" = tls ]; then
 		openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout registry/key.pem -out registry/cert.pem \
 			-subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 2>/dev/null
 		htpasswd -Bbc registry/htpasswd user secret 2>/dev/null
@@ -106,13 +121,15 @@ registry()
 	fi
 	docker-registry serve registry/config.yml >registry/log 2>&1 3>&- &
 	REGISTRY_PID=$!
-	REGISTRY=127.0.0.1:$port
+	REGISTRY=127.0.0.1:$1
 	for ((n = 0; n < 100; n++)); do
-		! curl -sk "https://$REGISTRY/v2/" >/dev/null && ! curl -s "http://$REGISTRY/v2/" >/dev/null || return 0
+		kill -0 $REGISTRY_PID 2>/dev/null || return 1
+		! (exec 9<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null || break
 		sleep 0.1
 	done
-	cat registry/log >&2
-	return 1
+	# whoever answers may be somebody else, when ours has just failed
+	sleep 0.2
+	kill -0 $REGISTRY_PID 2>/dev/null
 }
 
 has()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2154,SC2030,SC2031 # set by bats and the helpers; each test is a subshell
 load image-helpers
 
 @test "push and pull over http on loopback: same digest, same content" {
@@ -91,7 +91,7 @@ load image-helpers
 	sleep 0.15
 	kill -9 "${pids[@]:0:7}" || true
 	wait "${pids[7]}"
-	wait || true
+	wait "${pids[@]:0:7}" || true
 	image verify
 	image prune
 	store_is_clean

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2154,SC2030,SC2031 # set by bats and the helpers; each test is a subshell
 load image-helpers
 
 @test "import of a folder: the layer holds what the folder holds" {
@@ -77,7 +77,7 @@ load image-helpers
 	[ "$status" = 125 ]
 	has 'no image "demo"'
 	image rmi quay.io/other/name:v2
-	[ -z "$(ls "$NACELLE_STORE/layers" "$NACELLE_STORE/images" "$NACELLE_STORE/refs" | grep -v :)" ]
+	[ -z "$(find "$NACELLE_STORE"/{layers,images,refs} -mindepth 1)" ]
 	[ -z "$(find "$NACELLE_STORE/blobs" -type f)" ]
 	image rmi --force demo
 }
@@ -118,7 +118,7 @@ load image-helpers
 	run image load oci:img:v1
 	[ "$status" = 125 ]
 	has "in truth"
-	[ -z "$(ls "$NACELLE_STORE/images" "$NACELLE_STORE/layers" "$NACELLE_STORE/blobs/sha256" | grep -v :)" ]
+	[ -z "$(find "$NACELLE_STORE"/{images,layers,blobs/sha256} -mindepth 1)" ]
 	# a blob that is a pipe, a device, a link out of the layout
 	rm "img/blobs/sha256/$layer" && mkfifo "img/blobs/sha256/$layer"
 	run image load oci:img:v1

@@ -164,6 +164,13 @@ static void test_writing_through_a_link(void)
 			tar_add(&t, &(struct tar_entry){ .type = types[j], .name = "l/keep", .link = "f", .text =
 							 types[j] == '0' ? "gone" : NULL, .major = 1, .minor = 3 });
 			REFUSED(t, targets[i]);
+			/* and one level deeper, where the link is not the last component of a folder's path */
+			tar_add(&t, &(struct tar_entry){ .type = '0', .name = "f", .text = "x" });
+			tar_add(&t, &(struct tar_entry){ .type = '5', .name = "outside" });
+			tar_add(&t, &(struct tar_entry){ .type = '2', .name = "l", .link = targets[i] });
+			tar_add(&t, &(struct tar_entry){ .type = types[j], .name = "l/outside/keep", .link = "f",
+							 .text = types[j] == '0' ? "gone" : NULL, .major = 1, .minor = 3 });
+			REFUSED(t, targets[i]);
 		}
 	}
 }
