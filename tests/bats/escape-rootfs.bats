@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Root file systems that were made to lead the runtime out: links, nodes and folders where it works as the host's root.
+# shellcheck disable=SC2154 # set by what is loaded
 load helpers
 load attack
 

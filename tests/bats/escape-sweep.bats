@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Everything that a payload can ask the kernel for, tried from inside in each of the usual set-ups.
+# shellcheck disable=SC2154 # set by what is loaded
 load helpers
 load attack
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Documents that are wrong, by the hundred: tests/data/hostile.jq makes them from one that is right. Each is refused in
 # time, by one line that names the place, with nothing left behind.
+# shellcheck disable=SC2154 # set by what is loaded
 load helpers
 
 # A document that has about every field, and runs; the generator changes one thing at a time.
