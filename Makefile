@@ -185,8 +185,8 @@ unit: $(TESTS)
 	$(Q)SAN=$(SAN) tests/check unit
 bats: all $(FAULTS) $(ATTACKS)
 	$(Q)tests/check bats
-lab: all $(ATTACKS)
-	$(Q)tests/check lab
+lab: all tests $(ATTACKS)
+	$(Q)LAB=full tests/check lab
 lint:
 	$(Q)tests/check lint
 FUZZ_SECONDS ?= 600
