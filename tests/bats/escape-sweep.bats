@@ -5,7 +5,7 @@
 load helpers
 load attack
 
-# bats test_tags=smoke,kernel
+# bats test_tags=smoke
 @test "root with an engine's capabilities and no filter" {
 	attack '["/attack/sweep", "host", "caps", "mounts"]' "$(engine_caps) | .process.noNewPrivileges = false"
 }
@@ -14,7 +14,7 @@ load attack
 	attack '["/attack/sweep", "host", "caps", "sets", "mounts"]'
 }
 
-# bats test_tags=smoke,kernel
+# bats test_tags=smoke
 @test "the short form's defaults: the same, and what the filter keeps" {
 	attack_short '["/attack/sweep", "host", "caps", "sets", "mounts", "filter"]'
 }
@@ -23,7 +23,7 @@ load attack
 	attack_short '["/attack/sweep", "host", "caps", "sets", "mounts", "filter"]' '{ "user": "1000:1000" }'
 }
 
-# bats test_tags=smoke,kernel
+# bats test_tags=smoke
 @test "root of a user namespace with every capability there" {
 	attack '["/attack/sweep", "host", "caps"]' "$(userns)"
 }
