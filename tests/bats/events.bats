@@ -59,7 +59,7 @@ load helpers
 	sleep 2
 	run -0 nacelle events --stats "$ID"
 	jq -e '.data.memory | .usage.limit == 67108864 and .usage.usage > 8000000 and .swap.limit == 100663296 and .raw.shmem > 8000000' <<<"$output"
-	jq -e '.data | .pids.limit == 20 and .pids.current >= 1 and .cpuset.cpus == [0] and (.hugetlb | has("2MB"))' <<<"$output"
+	jq -e '.data | .pids.limit == 20 and .pids.current >= 1 and .cpuset.cpus == [0] and (.hugetlb | type == "object")' <<<"$output"
 	nacelle update --memory -1 "$ID"
 	run -0 nacelle events --stats "$ID"
 	has '"limit":18446744073709551615'
