@@ -167,6 +167,21 @@ static void keeper_await(const struct state *state)
 		(void)proc_wait_exit(pidfd, KEEPER_MS);
 }
 
+/* A security module may keep our signals from it; the cgroup's own kill asks none. */
+static int init_kill(const struct state *state, int pidfd)
+{
+	struct cgroup cg = CGROUP_NONE;
+	int r = proc_signal(pidfd, SIGKILL);
+
+	if (r == 0 || !state->cgroup_made)
+		return r;
+	r = state_cgroup(state, &cg);
+	if (r == 0)
+		r = cgroup_kill(&cg);
+	cgroup_close(&cg);
+	return r;
+}
+
 /* The init first by its pidfd, then all that is in the cgroup; each wait has an end. */
 static int processes_end(const struct state *state, const char *id)
 {
@@ -175,7 +190,7 @@ static int processes_end(const struct state *state, const char *id)
 	int r = state->pid ? proc_open(state->pid, state->pid_start, &pidfd) : PROC_GONE;
 
 	if (r == 0) {
-		r = proc_signal(pidfd, SIGKILL);
+		r = init_kill(state, pidfd);
 		/* A frozen process dies too, but only cgroup v2's freezer lets it. */
 		if (r == 0)
 			r = proc_wait_exit(pidfd, DIE_MS);

@@ -124,7 +124,7 @@ int namespaces_plan_pid(const struct spec *spec, int pidfd, struct ns_plan *ret_
 			r = ns_open((enum spec_ns)ns, path, &ret_plan->joins[ns]);
 	}
 	/* The pid may have been used again while we looked: then the process behind the pidfd is gone. */
-	if (r == 0 && pidfd_send_signal(pidfd, 0, NULL, 0) < 0)
+	if (r == 0 && pidfd_send_signal(pidfd, 0, NULL, 0) < 0 && errno == ESRCH)
 		r = fail(errno, "the container's init");
 	if (r < 0)
 		ns_plan_done(ret_plan);
