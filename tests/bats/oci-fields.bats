@@ -176,7 +176,7 @@ refused()
 	refused '.process.apparmorProfile = "nosuch"' "no profile 'nosuch' is loaded"
 }
 
-# bats test_tags=lab
+# bats test_tags=lab,full
 @test "process.apparmorProfile: a profile confines the payload, and lets it be executed" {
 	printf 'profile nacelle-test {\n  / r,\n  /** rm,\n  deny /etc/passwd r,\n}\n' >profile
 	unshare --mount sh -c 'mountpoint -q /sys/kernel/security || mount -t securityfs none /sys/kernel/security

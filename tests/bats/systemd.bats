@@ -34,7 +34,6 @@ no_unit()
 	[ "$(property LoadState "$@")" = not-found ]
 }
 
-# bats test_tags=brief
 @test "a scope with its limits as properties, and the same in the files" {
 	detach 'sleep 1000' '.linux.resources = { memory: { limit: 67108864, swap: 100663296, reservation: 33554432 },
 		cpu: { quota: 20000, period: 50000, shares: 512, cpus: "0" }, pids: { limit: 50 }, blockIO: { weight: 500 },
@@ -118,7 +117,6 @@ no_unit()
 	nothing_left
 }
 
-# bats test_tags=brief
 @test "update changes both, pause and exec work, kill --all ends it" {
 	detach 'sleep 1000 & sleep 1000' '.linux.resources = {}'
 	nacelle update --memory 64m --pids-limit 30 --cpu-quota 50000 "$ID"
