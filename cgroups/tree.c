@@ -20,8 +20,16 @@
 #include "runtime/base/error.h"
 #include "runtime/base/str.h"
 
-/* Deeper than anything real; bounds our stack. */
-enum { DEPTH_MAX = 4096 };
+/* One level of where we are: the cgroups there, and which of them is next. On the heap, for it may be very deep. */
+struct level {
+	struct str_list names;
+	size_t next;
+};
+
+struct levels {
+	struct level *items;
+	size_t count, room;
+};
 
 static int child_names(int dir, struct str_list *names)
 {
@@ -60,41 +68,74 @@ static int step(int *dir, const char *name)
 	return 0;
 }
 
-static int walk(int *dir, const struct tree_walk *walk_to, int depth)
+static int level_enter(struct levels *levels, int dir)
 {
-	struct str_list names = { 0 };
-	int r = depth < DEPTH_MAX
-			? child_names(*dir, &names)
-			: fail_plain(ELOOP, "cgroups are nested more than %d deep", DEPTH_MAX);
+	if (levels->count == levels->room) {
+		size_t room = levels->room ? levels->room * 2 : 16;
+		struct level *items = reallocarray(levels->items, room, sizeof(*items));
 
-	for (size_t i = 0; r == 0 && i < names.count; i++) {
-		r = step(dir, names.items[i]);
-		if (r == -ENOENT) {
-			r = 0; /* gone meanwhile */
+		if (!items)
+			return fail(ENOMEM, "walk a cgroup");
+		levels->items = items;
+		levels->room = room;
+	}
+	levels->items[levels->count] = (struct level){ .next = 0 };
+	return child_names(dir, &levels->items[levels->count++].names);
+}
+
+/* All below is seen: see this one, and go up. */
+static int level_leave(struct levels *levels, int *dir, const struct tree_walk *walk_to)
+{
+	struct level *above;
+	const char *name;
+	int r = walk_to->seen ? walk_to->seen(*dir, walk_to->arg) : 0;
+
+	str_list_done(&levels->items[--levels->count].names);
+	if (r < 0 || levels->count == 0)
+		return r;
+	above = &levels->items[levels->count - 1];
+	name = above->names.items[above->next++];
+	r = step(dir, "..");
+	if (r < 0)
+		return fail(-r, "go up from cgroup '%s'", name);
+	return walk_to->left ? walk_to->left(*dir, name, walk_to->arg) : 0;
+}
+
+static int walk(struct levels *levels, int *dir, const struct tree_walk *walk_to)
+{
+	int r = level_enter(levels, *dir);
+
+	while (r == 0 && levels->count > 0) {
+		struct level *here = &levels->items[levels->count - 1];
+
+		if (here->next == here->names.count) {
+			r = level_leave(levels, dir, walk_to);
 			continue;
 		}
-		if (r < 0) {
-			r = fail(-r, "open cgroup '%s'", names.items[i]);
-			break;
+		r = step(dir, here->names.items[here->next]);
+		if (r == 0) {
+			r = level_enter(levels, *dir);
+		} else if (r == -ENOENT) {
+			here->next++; /* gone meanwhile */
+			r = 0;
+		} else {
+			r = fail(-r, "open cgroup '%s'", here->names.items[here->next]);
 		}
-		r = walk(dir, walk_to, depth + 1);
-		if (r < 0)
-			break;
-		r = step(dir, "..");
-		if (r < 0)
-			r = fail(-r, "go up from cgroup '%s'", names.items[i]);
-		else if (walk_to->left)
-			r = walk_to->left(*dir, names.items[i], walk_to->arg);
 	}
-	str_list_done(&names);
-	return r == 0 && walk_to->seen ? walk_to->seen(*dir, walk_to->arg) : r;
+	return r;
 }
 
 int tree_walk(int dir, const struct tree_walk *walk_to)
 {
 	cleanup_fd int at = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct levels levels = { .items = NULL };
+	int r;
 
 	if (at < 0)
 		return errno == ENOENT || errno == ENODEV ? 0 : fail(errno, "open a cgroup again");
-	return walk(&at, walk_to, 0);
+	r = walk(&levels, &at, walk_to);
+	while (levels.count > 0)
+		str_list_done(&levels.items[--levels.count].names);
+	free(levels.items);
+	return r;
 }
