@@ -17,6 +17,7 @@
 #include "runtime/base/json.h"
 #include "runtime/console.h"
 #include "runtime/creds.h"
+#include "runtime/guard.h"
 #include "runtime/kept.h"
 #include "runtime/lsm.h"
 #include "runtime/namespaces.h"
@@ -36,6 +37,9 @@ struct join {
 	bool filter_set;
 	struct ns_plan plan;
 	struct child child;
+	bool created;			/* its init still waits for `start` */
+	struct guard guard;
+	bool guarded;
 	int init;			/* pidfd of the container's first process */
 	int sync, console_mine, terminal;
 	pid_t pid;
@@ -57,10 +61,19 @@ static int join_target(struct join *j, const struct container_place *place, cons
 	if (status != CONTAINER_RUNNING && status != CONTAINER_CREATED)
 		return fail_plain(EINVAL, "container '%s' is not running: it is %s", id,
 				  container_status_name(status));
+	j->created = status == CONTAINER_CREATED;
 	r = proc_open(j->state.pid, j->state.pid_start, &j->init);
 	if (r == PROC_GONE)
 		return fail_plain(ESRCH, "container '%s' is not running", id);
 	return r < 0 ? r : kept_spec(&j->dir, &j->spec);
+}
+
+/* Whether @path is @root or below it. */
+static bool is_within(const char *path, const char *root)
+{
+	const char *rest = str_starts(path, root);
+
+	return rest && (!*rest || *rest == '/');
 }
 
 /* The path behind "0::" in /proc/PID/cgroup, or NULL. Cuts @text. */
@@ -93,7 +106,7 @@ static int join_cgroup(struct join *j)
 		return r;
 	now = unified_path(text);
 	/* Never out of what we recorded, whatever the file says. */
-	if (!now || !str_starts(now, j->state.cgroup_path))
+	if (!now || !is_within(now, j->state.cgroup_path))
 		now = j->state.cgroup_path;
 	r = str_copy(&j->cgroup.path, now);
 	if (r == 0)
@@ -101,6 +114,12 @@ static int join_cgroup(struct join *j)
 	if (r == CGROUP_NOT_FOUND)
 		return fail_plain(ENOENT, "the container's cgroup '%s' is gone", now);
 	return r;
+}
+
+static int join_guard(struct join *j)
+{
+	j->guarded = guard_needed(j->spec);
+	return j->guarded ? guard_begin(&j->state, j->created, &j->guard) : 0;
 }
 
 static int join_filter(struct join *j)
@@ -172,11 +191,12 @@ static int join_clone(struct join *j, const char *id)
 	c->sync = ends[1];
 	memcpy(c->stdio, j->options->stdio, sizeof(c->stdio));
 	c->preserve_fds = j->options->preserve_fds;
-	j->plan.unit = j->state.cgroup_unit;
+	/* Guarded, it gets there when it is the launcher. */
+	j->plan.unit = j->guarded ? NULL : j->state.cgroup_unit;
 	j->plan.cgroup_path = j->cgroup.path;
 	r = cpus_borrow(&j->process.cpus_initial, "process.execCPUAffinity.initial", &cpus);
 	if (r == 0)
-		r = namespaces_clone(&j->plan, j->cgroup.fd, join_enter, j, &j->pid, &j->pidfd);
+		r = namespaces_clone(&j->plan, j->guarded ? -1 : j->cgroup.fd, join_enter, j, &j->pid, &j->pidfd);
 	cpus_return(&cpus);
 	(void)close(ends[1]);
 	return r;
@@ -224,8 +244,12 @@ static int join_talk(struct join *j)
 	}
 	if (r >= 0)
 		r = parent_pid_file(j->options->pid_file, j->pid);
+	if (r == 0 && j->guarded)
+		r = guard_follow(j->pid);
 	if (r == 0)
 		r = parent_send(j->sync, SYNC_GO);
+	if (r == 0 && j->guarded)
+		r = guard_finish(&j->guard, j->pid, &j->cgroup);
 	if (r == 0)
 		r = sync_receive(j->sync, &m);
 	if (r == 0 && m.word == SYNC_FAILED)
@@ -268,6 +292,8 @@ static int join_all(struct join *j, const struct container_place *place, const c
 	if (r == 0)
 		r = join_console(j);
 	if (r == 0)
+		r = join_guard(j);
+	if (r == 0)
 		r = join_clone(j, id);
 	return r < 0 ? r : join_talk(j);
 }
@@ -279,6 +305,7 @@ static void join_done(struct join *j)
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		if (fds[i] >= 0)
 			(void)close(fds[i]);
+	guard_done(&j->guard);
 	cgroup_close(&j->cgroup);
 	if (j->filter_set)
 		seccomp_filter_done(&j->filter);
@@ -293,6 +320,7 @@ int container_exec(const struct container_place *place, const char *id, const st
 {
 	struct join j = {
 		.options = options, .process = *process, .dir = STATE_DIR_NONE, .cgroup = CGROUP_NONE,
+		.guard = GUARD_NONE,
 		.child = { .start_sock = -1, .console_sock = -1, .stdio = { -1, -1, -1 }, .label = LSM_LABEL_NONE, .hook_output = { -1, -1 } },
 		.init = -1, .sync = -1, .console_mine = -1, .terminal = -1, .pidfd = -1,
 	};
