@@ -64,10 +64,13 @@ canaries()
 	kill -0 "$HOST_PID" && echo "the host's process lives"
 }
 
-# attack ARGS-JSON [FILTER] - run it in a container of the stored config, and see that nothing got out
+# attack ARGS-JSON [FILTER] - run it in a container of the stored config, with the usual masks, and see that nothing got out
 attack()
 {
-	bundle ".process.args = $1 | .process.env += \$told | ${2:-.}" --argjson told "$told"
+	local masks
+	masks=$(nacelle spec | jq -c .linux.maskedPaths)
+	bundle ".process.args = $1 | .process.env += \$told | .linux.maskedPaths = \$masks | ${2:-.}" \
+		--argjson told "$told" --argjson masks "$masks"
 	run -0 nacelle run -b "$BUNDLE" "$ID"
 	held
 }

@@ -140,7 +140,7 @@ without_dev='.mounts |= map(select(.destination | startswith("/dev") | not))'
 	done
 }
 
-# bats test_tags=smoke,kernel
+# bats test_tags=smoke
 @test "mount targets that are links out, chains of links, loops and files" {
 	own
 	mkdir src
@@ -187,7 +187,6 @@ without_dev='.mounts |= map(select(.destination | startswith("/dev") | not))'
 	[ "$(cat "$HOST/canary")" = untouched ]
 }
 
-# bats test_tags=smoke
 @test "a working directory that leads out: links, leaked fds, /proc" {
 	own
 	ln -s "$HOST" "$ROOTFS/abs"

@@ -117,3 +117,15 @@ load attack
 	run -0 nacelle run -b "$BUNDLE" "$ID"
 	has "OUT an abstract socket of the host"
 }
+
+@test "what a payload calls itself is no order to the operator's terminal" {
+	keeps
+	bundle '.process.args = ["/attack/watch", "/no\u001b[2J\u0007\n\u0001"] | .process.env += $told' --argjson told "$told"
+	nacelle create -b "$BUNDLE" "$ID" >/dev/null 2>&1
+	nacelle start "$ID"
+	until_true 10 grep -q watch "/proc/$(init_pid)/cmdline"
+	run -0 nacelle ps "$ID"
+	has /attack/watch
+	[[ ${output//$'\n'/} != *[[:cntrl:]]* ]]
+	[ "${#lines[@]}" = 2 ]
+}
