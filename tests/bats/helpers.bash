@@ -35,7 +35,7 @@ setup()
 	BUNDLE=$BATS_TEST_TMPDIR/bundle
 	ROOTFS=$BATS_FILE_TMPDIR/rootfs
 	# names are the test's own too: cgroups are found by them
-	ID=t$BATS_SUITE_TEST_NUMBER-$$
+	ID=t${CELL:-}$BATS_SUITE_TEST_NUMBER-$$
 	mkdir "$BUNDLE"
 	bundle .
 	mounts_before=$(mounts)

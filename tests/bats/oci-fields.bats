@@ -116,7 +116,7 @@ refused()
 
 # bats test_tags=smoke
 @test "linux.netDevices: moved, renamed, up, with its addresses and MTU" {
-	other=o$BATS_SUITE_TEST_NUMBER-$$ device=d$BATS_SUITE_TEST_NUMBER-$$
+	other=o${ID#t} device=d${ID#t}
 	ip link add "$device" type veth peer name "$other"
 	ip link set "$device" mtu 1400
 	ip addr add 10.99.98.7/24 brd + dev "$device"
@@ -135,7 +135,7 @@ refused()
 }
 
 @test "linux.netDevices: without a name it keeps its own" {
-	other=o$BATS_SUITE_TEST_NUMBER-$$ device=d$BATS_SUITE_TEST_NUMBER-$$
+	other=o${ID#t} device=d${ID#t}
 	ip link add "$device" type veth peer name "$other"
 	run -0 in_container "ip link show dev $device" ".linux.netDevices = { \"$device\": {} }"
 	ip link del "$other" 2>/dev/null || true
