@@ -132,11 +132,13 @@ BENCHF := -std=gnu17 -D_GNU_SOURCE -O2 $(WARN) -static
 $(B)/bench/floor: BENCHF += -ffreestanding -fno-stack-protector -fno-pie -fcf-protection=none -no-pie -nostdlib \
 	-Wl,--build-id=none,-z,norelro,-z,noseparate-code
 $(B)/bench/floor-libc: tests/bench/floor.c
+$(B)/bench/floor $(B)/bench/floor-libc: $(B)/gen/launcher.h
+$(B)/bench/floor $(B)/bench/floor-libc: BENCHF += -I$(B)/gen
 $(BENCHES): $(B)/bench/%: tests/bench/%.c
 $(BENCHES) $(B)/bench/floor-libc:
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(BENCHF) -o $@ $<
+	$(Q)$(CC) $(BENCHF) -o $@ $(filter %.c,$^)
 
 # what lets our system calls fail, and the payload that tells how it is confined
 $(B)/faults/inject: $(patsubst %,$(B)/obj/tests/faults/%.o,inject verbs world trace errnos)

@@ -127,11 +127,11 @@ static int console_make(struct child *c)
 	return console_create(c->rootfs ? rootfs_fd(c->rootfs) : -1, &c->process, c->console_sock);
 }
 
-/* The parent runs prestart and createRuntime hooks now, and records our pid. */
+/* The parent runs prestart and createRuntime hooks now, if there are any, and has recorded our pid. */
 static int tell_parent(struct child *c)
 {
 	struct sync_message m;
-	int r = sync_send(c->sync, SYNC_HOOKS, 0, -1);
+	int r = c->hooks_wait ? sync_send(c->sync, SYNC_HOOKS, 0, -1) : 0;
 
 	return r < 0 ? r : sync_expect(c->sync, SYNC_HOOKED, "nacelle", &m);
 }

@@ -191,6 +191,7 @@ static int join_clone(struct join *j, const char *id)
 	c->sync = ends[1];
 	memcpy(c->stdio, j->options->stdio, sizeof(c->stdio));
 	c->preserve_fds = j->options->preserve_fds;
+	c->hooks_wait = true;
 	/* Guarded, it gets there when it is the launcher. */
 	j->plan.unit = j->guarded ? NULL : j->state.cgroup_unit;
 	j->plan.cgroup_path = j->cgroup.path;

@@ -307,6 +307,7 @@ static int child_clone(struct parent *p)
 	c->preserve_fds = p->options->preserve_fds;
 	c->activation = &p->options->activation;
 	c->map_wait = p->plan.flags & CLONE_NEWUSER;
+	c->hooks_wait = p->spec->hooks[HOOK_PRESTART].count || p->spec->hooks[HOOK_CREATE_RUNTIME].count;
 	p->plan.unit = p->state.cgroup_unit;
 	p->plan.cgroup_path = p->cgroup.path;
 	r = namespaces_clone(&p->plan, p->cgroup.fd, child_enter, p, &p->pid, &p->pidfd);
@@ -386,21 +387,21 @@ static int net_devices_take(struct parent *p)
 static int hooks_runtime(struct parent *p)
 {
 	cleanup_free char *state = NULL;
-	int r = parent_await(p->sync, SYNC_HOOKS, p->spec, &p->state, p->pid);
+	int r;
 
+	/* Without hooks the word is there before the child asks: neither of us sleeps. */
+	if (!p->child.hooks_wait)
+		return parent_send(p->sync, SYNC_HOOKED);
+	r = parent_await(p->sync, SYNC_HOOKS, p->spec, &p->state, p->pid);
 	if (r < 0)
 		return r;
-	if (p->spec->hooks[HOOK_PRESTART].count || p->spec->hooks[HOOK_CREATE_RUNTIME].count) {
-		state = state_oci_text(&p->state, "creating", p->pid);
-		if (!state)
-			return fail(ENOMEM, "state for the hooks");
-		r = hooks_run(p->spec, HOOK_PRESTART, state, true);
-		if (r == 0)
-			r = hooks_run(p->spec, HOOK_CREATE_RUNTIME, state, true);
-		if (r < 0)
-			return r;
-	}
-	return parent_send(p->sync, SYNC_HOOKED);
+	state = state_oci_text(&p->state, "creating", p->pid);
+	if (!state)
+		return fail(ENOMEM, "state for the hooks");
+	r = hooks_run(p->spec, HOOK_PRESTART, state, true);
+	if (r == 0)
+		r = hooks_run(p->spec, HOOK_CREATE_RUNTIME, state, true);
+	return r < 0 ? r : parent_send(p->sync, SYNC_HOOKED);
 }
 
 static int child_await(struct parent *p)

@@ -14,6 +14,7 @@
 #include <linux/capability.h>
 #include <linux/errno.h>
 #include <linux/fcntl.h>
+#include <linux/memfd.h>
 #include <linux/mount.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
@@ -23,6 +24,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+static const unsigned char launcher[] = {
+#include "launcher.h"
+};
 
 #ifndef __x86_64__
 #error "floor makes its system calls by hand and knows x86-64 alone"
@@ -39,11 +44,13 @@
 #define DGRAM_CLOEXEC        (2 | 02000000)
 #define INTERFACE_UP_RUNNING (0x1 | 0x40)
 #define SIGNAL_CHILD         17
+#define ARGS_MAX             8
 
 struct floor {
 	const char *root;
 	char **argv;
 	char **envp;
+	bool direct;	/* execve the payload itself, and leave /proc/self/exe to it */
 };
 
 static struct {
@@ -315,6 +322,22 @@ static void limit_process(void)
 	stamp("session, hostname, limit, capabilities");
 }
 
+/* The payload is executed by a tiny program in sealed memory, so that none of its interpreters is /proc/self/exe. */
+__attribute__((noreturn)) static void launch(const struct floor *f)
+{
+	static char *args[ARGS_MAX + 2];
+	long fd = check("memfd_create", CALL(memfd_create, "floor-launcher", MFD_CLOEXEC | MFD_ALLOW_SEALING, 0, 0, 0));
+
+	(void)check("write the launcher", CALL(write, fd, launcher, sizeof(launcher), 0, 0));
+	(void)check("seal the launcher", CALL(fcntl, fd, F_ADD_SEALS,
+					      F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE, 0, 0));
+	args[0] = f->argv[0];
+	for (size_t i = 0; f->argv[i] && i < ARGS_MAX; i++)
+		args[i + 1] = f->argv[i];
+	(void)check("the launcher", CALL(execveat, fd, "", args, f->envp, AT_EMPTY_PATH));
+	__builtin_unreachable();
+}
+
 __attribute__((noreturn)) static void child(const struct floor *f)
 {
 	stamp("clone3");
@@ -327,6 +350,8 @@ __attribute__((noreturn)) static void child(const struct floor *f)
 	switch_root();
 	loopback_up();
 	limit_process();
+	if (!f->direct)
+		launch(f);
 	(void)check(f->argv[0], CALL(execve, f->argv[0], f->argv, f->envp, 0, 0));
 	__builtin_unreachable();
 }
@@ -444,22 +469,24 @@ int main(int argc, char **argv, char **envp)
 {
 	static char path[] = "/bin/true";
 	static char *payload[] = { path, 0 };
-	bool devices = false;
+	bool devices = false, direct = false;
 
 	for (; argc > 1 && argv[1][0] == '-'; argc--, argv++) {
 		if (equal(argv[1], "--stamps"))
 			stamps.wanted = true;
 		else if (equal(argv[1], "--devices"))
 			devices = true;
+		else if (equal(argv[1], "--direct"))
+			direct = true;
 		else
 			argc = 0;
 	}
 	if (argc < 3) {
 		say(2,
-		    "usage: floor [--stamps] [--devices] ROOTFS CGROUP_PARENT_DIR [COMMAND [ARG]...]\n");
+		    "usage: floor [--stamps] [--devices] [--direct] ROOTFS CGROUP_PARENT_DIR [COMMAND [ARG]...]\n");
 		return 125;
 	}
-	struct floor f = { .root = argv[1], .argv = argc > 3 ? argv + 3 : payload, .envp = envp };
+	struct floor f = { .root = argv[1], .argv = argc > 3 ? argv + 3 : payload, .envp = envp, .direct = direct };
 	return run(&f, argv[2], devices);
 }
 
