@@ -229,7 +229,7 @@ static int stdio_attach(struct child *c)
 static int wait_for_start(struct child *c)
 {
 	struct sync_message m;
-	int r = sync_send(c->sync, SYNC_READY, 0, -1);
+	int r = c->at_once ? 0 : sync_send(c->sync, SYNC_READY, 0, -1);
 
 	if (r < 0)
 		return r;

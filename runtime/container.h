@@ -37,6 +37,7 @@ struct container_options {
 	unsigned int preserve_fds;	/* fds 3…3+n-1 are handed on; those of activation come first */
 	struct activation activation;	/* what a service manager gave us */
 	bool keep_terminal;		/* run -t: the master comes back in ret_terminal */
+	bool at_once;			/* container_create() starts it too: no container_go(), and no terminal to take */
 	bool remove_at_exit;		/* recorded for the keeper's deletion */
 	const char *log;		/* file of its output, recorded for `logs`; NULL */
 	int stdio[3];			/* fds for the payload's 0, 1, 2; -1: our own */
@@ -61,7 +62,8 @@ void container_child_done(struct container_child *child);
  * @ret_child: may be NULL, when the caller does not stay (the verb `create`). With it the container waits on the
  *             child's own socket for container_go(); without it on start.sock for container_start().
  *
- * On failure nothing is left: no process, mount, cgroup, file. Return: 0 or a recorded failure.
+ * With at_once it returns when the payload's execve has succeeded. On failure nothing is left: no process, mount, cgroup,
+ * file. Return: 0 or a recorded failure.
  */
 int container_create(const struct container_place *place, const struct bundle *bundle,
 		     const struct container_options *options, struct container_child *ret_child);

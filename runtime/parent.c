@@ -307,6 +307,7 @@ static int child_clone(struct parent *p)
 	c->preserve_fds = p->options->preserve_fds;
 	c->activation = &p->options->activation;
 	c->map_wait = p->plan.flags & CLONE_NEWUSER;
+	c->at_once = p->options->at_once;
 	c->hooks_wait = p->spec->hooks[HOOK_PRESTART].count || p->spec->hooks[HOOK_CREATE_RUNTIME].count;
 	p->plan.unit = p->state.cgroup_unit;
 	p->plan.cgroup_path = p->cgroup.path;
@@ -336,6 +337,9 @@ static int record_process(struct parent *p)
 	if (r < 0)
 		return r;
 	p->state.pid = p->pid;
+	/* From here on it may run without another word of ours. */
+	if (p->options->at_once)
+		p->state.phase = PHASE_CREATED;
 	p->state.poststop_owed = p->spec->hooks[HOOK_POSTSTOP].count > 0;
 	return state_write(&p->dir, &p->state);
 }
@@ -404,9 +408,14 @@ static int hooks_runtime(struct parent *p)
 	return r < 0 ? r : parent_send(p->sync, SYNC_HOOKED);
 }
 
+static int child_release(struct parent *p)
+{
+	return p->options->at_once ? parent_send(p->sync, SYNC_GO) : 0;
+}
+
 static int child_await(struct parent *p)
 {
-	return parent_await(p->sync, SYNC_READY, p->spec, &p->state, p->pid);
+	return parent_await(p->sync, p->options->at_once ? SYNC_NONE : SYNC_READY, p->spec, &p->state, p->pid);
 }
 
 static int terminal_take(struct parent *p)
@@ -417,10 +426,21 @@ static int terminal_take(struct parent *p)
 	return p->terminal < 0 ? p->terminal : 0;
 }
 
-static int record_created(struct parent *p)
+static int record_phase(struct parent *p)
 {
-	p->state.phase = PHASE_CREATED;
+	p->state.phase = p->options->at_once ? PHASE_RUNNING : PHASE_CREATED;
 	return state_write(&p->dir, &p->state);
+}
+
+/* Failures of poststart hooks are warnings: the payload runs. */
+static int hooks_poststart(struct parent *p)
+{
+	cleanup_free char *state = NULL;
+
+	if (!p->options->at_once || !p->spec->hooks[HOOK_POSTSTART].count)
+		return 0;
+	state = state_oci_text(&p->state, "running", p->pid);
+	return state ? hooks_run(p->spec, HOOK_POSTSTART, state, false) : fail(ENOMEM, "state for the hooks");
 }
 
 static int pid_file_write(struct parent *p)
@@ -452,11 +472,13 @@ static const struct {
 	{ NULL,				resctrl_join       },
 	{ "linux.netDevices",		net_devices_take   }, /* the hooks find them in place */
 	{ "record the container",	record_process     }, /* before hooks_runtime: the child then lives without us */
+	{ NULL,				pid_file_write     }, /* before the payload, which may look for it */
 	{ NULL,				hooks_runtime      },
+	{ NULL,				child_release      }, /* of `run`: the word is there before the child comes to wait for it */
 	{ NULL,				child_await        },
 	{ NULL,				terminal_take      },
-	{ "record the container",	record_created     },
-	{ NULL,				pid_file_write     },
+	{ "record the container",	record_phase       },
+	{ NULL,				hooks_poststart    },
 };
 
 int parent_await(int sync, enum sync_word word, const struct spec *spec, const struct state *state, pid_t pid)
@@ -469,7 +491,7 @@ int parent_await(int sync, enum sync_word word, const struct spec *spec, const s
 		cleanup_fd int fd = m.fd;
 		cleanup_free char *text = NULL;
 
-		if (m.word == word)
+		if (m.word == word && !m.value)
 			return 0;
 		if (m.word == SYNC_FAILED)
 			return fail_exit(fail_plain((int)m.value, "%s", m.text), m.status);

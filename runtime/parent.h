@@ -57,7 +57,12 @@ void parent_done(struct parent *p);
  */
 int parent_seccomp(int root, const struct seccomp_profile *profile, struct seccomp_filter *ret_filter);
 
-/* parent_await() - wait for @word of the child, serving its listener on the way. Return: 0 or a recorded failure. */
+/*
+ * parent_await() - wait for @word of the child, serving its listener on the way
+ * @word: SYNC_NONE: until it has exec'ed
+ *
+ * Return: 0 or a recorded failure.
+ */
 int parent_await(int sync, enum sync_word word, const struct spec *spec, const struct state *state, pid_t pid);
 
 /* parent_send() - tell the child a word; the failure of a child that has ended is what it said of it. Return: 0 or a recorded failure. */

@@ -107,7 +107,7 @@ static int id_choose(struct run *run)
 
 /* --- making it, in whichever process is its parent ------------------------------------------------ */
 
-static int run_create(struct run *run, const int stdio[3], struct container_child *ret_child)
+static int run_create(struct run *run, const int stdio[3], bool at_once, struct container_child *ret_child)
 {
 	struct container_options options = CONTAINER_OPTIONS(run->id);
 
@@ -115,6 +115,7 @@ static int run_create(struct run *run, const int stdio[3], struct container_chil
 	options.console_socket = run->o.console_socket;
 	options.preserve_fds = (unsigned int)run->o.preserve_fds + run->activation.listen_fds;
 	options.keep_terminal = run->terminal;
+	options.at_once = at_once;
 	options.remove_at_exit = run->o.remove;
 	options.log = run->log;
 	options.activation = run->activation;
@@ -125,7 +126,7 @@ static int run_create(struct run *run, const int stdio[3], struct container_chil
 
 static int keeping_create(struct keeping *k, const int stdio[3], struct container_child *ret_child)
 {
-	return run_create(k->mine, stdio, ret_child);
+	return run_create(k->mine, stdio, false, ret_child);
 }
 
 static int keeping_go(struct keeping *k, struct container_child *child)
@@ -245,12 +246,12 @@ static int run_front(struct run *run, int signals)
 	int r = input_choose(run, &input);
 
 	if (r == 0)
-		r = run_create(run, (int[]){ input, -1, -1 }, &child);
+		r = run_create(run, (int[]){ input, -1, -1 }, !run->o.keep, &child);
 	if (r < 0)
 		return r;
 	if (run->o.keep)
 		r = container_keep(&run->globals->place, run->id, getpid(), &ending);
-	if (r == 0)
+	if (r == 0 && run->o.keep)
 		r = container_go(&run->globals->place, run->id, &child);
 	if (r < 0) {
 		r = failed_start(run, &child, r);
