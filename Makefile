@@ -47,7 +47,7 @@ LIBSRC  := $(BASE) $(LEAVES) $(RUNTIME) $(SERVICE)
 MAN     := $(wildcard man/*.[1-8])
 objs     = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
-PROGRAMS := $(addprefix $(B)/bin/,nacelle nacelle-keeper nacelle-image nacelle-vmm)
+PROGRAMS := $(addprefix $(B)/bin/,nacelle nacelle-shared nacelle-keeper nacelle-image nacelle-vmm)
 TESTS    := $(patsubst tests/unit/%.c,$(B)/test/%,$(wildcard tests/unit/test-*.c))
 ATTACKS  := $(patsubst tests/attack/%.c,$(B)/attack/%,$(wildcard tests/attack/*.c))
 BENCHES  := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
@@ -94,7 +94,12 @@ $(B)/lib/%.a:
 	$(Q)mkdir -p $(@D)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
-$(B)/bin/nacelle: $(call objs,$(CMD)) $(B)/lib/nacelle.a
+# the command line twice: without a loader, which every start of a container would pay for, and with one (cmd/nacelle/program.h)
+$(B)/bin/nacelle: $(call objs,$(CMD) cmd/nacelle-static.c) $(B)/lib/nacelle.a
+	$(call say,LD)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(if $(filter 1,$(SAN)),-pie,-static-pie) $(LDFLAGS) -o $@ $^ -lseccomp -lcap -ljansson
+$(B)/bin/nacelle-shared: $(call objs,$(CMD) cmd/nacelle-shared.c) $(B)/lib/nacelle.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -pie $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -205,10 +210,10 @@ format:
 
 install: all
 	install -Dm755 -t $(DESTDIR)$(bindir) $(B)/bin/nacelle $(B)/bin/nacelle-image
-	install -Dm755 -t $(DESTDIR)$(libexecdir) $(B)/bin/nacelle-keeper
+	install -Dm755 -t $(DESTDIR)$(libexecdir) $(B)/bin/nacelle-keeper $(B)/bin/nacelle-shared
 	$(foreach page,$(MAN),install -Dm644 -t $(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(page))) $(page);)
 uninstall:
-	rm -f $(addprefix $(DESTDIR)$(bindir)/,nacelle nacelle-image) $(DESTDIR)$(libexecdir)/nacelle-keeper
+	rm -f $(addprefix $(DESTDIR)$(bindir)/,nacelle nacelle-image) $(addprefix $(DESTDIR)$(libexecdir)/,nacelle-keeper nacelle-shared)
 	rm -f $(foreach page,$(MAN),$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
 	-rmdir $(DESTDIR)$(libexecdir)
 clean:

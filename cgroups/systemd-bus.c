@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The way to systemd: libsystemd, opened by dlopen(3) because hardly anybody who starts a container needs it, a
- * connection, method calls, and waiting for jobs. The manager's own socket is preferred to a message bus: it needs
+ * The way to systemd: a connection, method calls, and waiting for jobs. The manager's own socket is preferred to a message bus: it needs
  * no bus daemon, and its signals come without being asked for.
  */
 #include "cgroups/systemd-internal.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -26,58 +24,6 @@
 
 enum { JOB_TIMEOUT_MS = 120000 };
 #define CALL_TIMEOUT_US (30 * 1000000ULL)
-
-static const struct {
-	const char *name;
-	size_t offset;
-} symbols[] = {
-	{ "sd_bus_new", offsetof(struct systemd_library, bus_new) },
-	{ "sd_bus_set_address", offsetof(struct systemd_library, bus_set_address) },
-	{ "sd_bus_start", offsetof(struct systemd_library, bus_start) },
-	{ "sd_bus_open_system", offsetof(struct systemd_library, bus_open_system) },
-	{ "sd_bus_open_user", offsetof(struct systemd_library, bus_open_user) },
-	{ "sd_bus_flush_close_unref", offsetof(struct systemd_library, bus_flush_close_unref) },
-	{ "sd_bus_match_signal", offsetof(struct systemd_library, bus_match_signal) },
-	{ "sd_bus_call", offsetof(struct systemd_library, bus_call) },
-	{ "sd_bus_process", offsetof(struct systemd_library, bus_process) },
-	{ "sd_bus_wait", offsetof(struct systemd_library, bus_wait) },
-	{ "sd_bus_message_new_method_call", offsetof(struct systemd_library, message_new_method_call) },
-	{ "sd_bus_message_append", offsetof(struct systemd_library, message_append) },
-	{ "sd_bus_message_append_array", offsetof(struct systemd_library, message_append_array) },
-	{ "sd_bus_message_open_container", offsetof(struct systemd_library, message_open_container) },
-	{ "sd_bus_message_close_container", offsetof(struct systemd_library, message_close_container) },
-	{ "sd_bus_message_read", offsetof(struct systemd_library, message_read) },
-	{ "sd_bus_message_unref", offsetof(struct systemd_library, message_unref) },
-	{ "sd_bus_error_free", offsetof(struct systemd_library, error_free) },
-};
-
-/* Opened once, and for good. */
-static int library_open(const struct systemd_library **ret)
-{
-	static struct systemd_library library;
-	static bool opened;
-	void *handle;
-
-	if (!opened) {
-		handle = dlopen("libsystemd.so.0", RTLD_NOW | RTLD_LOCAL);
-		if (!handle) {
-			const char *why = dlerror();
-
-			return fail_plain(ENOENT, "cgroups by systemd need libsystemd (install the package 'libsystemd0'): "
-					  "%s", strstr(why, "o such file") ? "libsystemd.so.0: not found" : why);
-		}
-		for (size_t i = 0; i < ARRAY_SIZE(symbols); i++) {
-			void *address = dlsym(handle, symbols[i].name);
-
-			if (!address)
-				return fail_plain(ENOSYS, "libsystemd.so.0 has no '%s': it is too old", symbols[i].name);
-			memcpy((char *)&library + symbols[i].offset, &address, sizeof(address));
-		}
-		opened = true;
-	}
-	*ret = &library;
-	return 0;
-}
 
 bool systemd_is_user(void)
 {
@@ -147,7 +93,7 @@ static int on_job_removed(sd_bus_message *m, void *data, sd_bus_error *error)
 
 int systemd_bus_open(struct systemd_bus *bus, bool jobs)
 {
-	int r = library_open(&bus->lib);
+	int r = systemd_library_open(&bus->lib);
 
 	if (r == 0)
 		r = direct_open(bus);

@@ -46,6 +46,9 @@ struct systemd_library {
 	void (*error_free)(sd_bus_error *error);
 };
 
+/* systemd_library_open() - Return: 0 with the library, which stays, or a recorded failure. */
+int systemd_library_open(const struct systemd_library **ret);
+
 /* A connection to the manager. */
 struct systemd_bus {
 	const struct systemd_library *lib;

@@ -152,7 +152,12 @@ static int filter_prepare(struct parent *p)
 /* systemd alone knows where its cgroup will be, so it is made before anybody asks. */
 static int cgroup_by_systemd(struct parent *p)
 {
-	return p->place->systemd_cgroup ? scope_start(&p->scope, p->spec, &p->cgroup, &p->state) : 0;
+	int r;
+
+	if (!p->place->systemd_cgroup)
+		return 0;
+	r = state_systemd_note(&p->dir);
+	return r < 0 ? r : scope_start(&p->scope, p->spec, &p->cgroup, &p->state);
 }
 
 /* Only a container without a cgroup namespace of its own sees the cgroup by the host's path. */

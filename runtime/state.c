@@ -269,3 +269,19 @@ int state_list(const char *root, struct str_list *ret_ids)
 		qsort(ret_ids->items, ret_ids->count, sizeof(char *), compare_ids);
 	return r;
 }
+
+#define SYSTEMD_NOTE ".systemd"
+
+int state_systemd_note(const struct state_dir *dir)
+{
+	cleanup_fd int fd = openat(dir->root, SYSTEMD_NOTE, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	return fd < 0 ? fail(errno, "make '%s' in the state folder", SYSTEMD_NOTE) : 0;
+}
+
+bool state_systemd_noted(const char *root)
+{
+	cleanup_free char *path = NULL;
+
+	return str_format(&path, "%s/" SYSTEMD_NOTE, root) < 0 || access(path, F_OK) == 0;
+}

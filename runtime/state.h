@@ -75,6 +75,13 @@ int state_make(const char *root, const char *id, struct state_dir *ret_dir);
 /* state_open() - the folder of an existing container. @lock: wait for its lock. Return: 0, STATE_NOT_FOUND, or a recorded failure. */
 int state_open(const char *root, const char *id, bool lock, struct state_dir *ret_dir);
 
+/*
+ * state_systemd_note() - note beside the containers that one of them has its cgroup from systemd
+ * state_systemd_noted() - whether that was ever so under @root, since the folder was made
+ */
+int state_systemd_note(const struct state_dir *dir);
+bool state_systemd_noted(const char *root);
+
 /* state_unlock() - let others have it, keep the fds. */
 void state_unlock(struct state_dir *dir);
 /* state_close() - close, and so unlock. */

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cmd/nacelle/command.h"
@@ -38,6 +40,23 @@ int sockets_read(unsigned int preserve, struct activation *ret)
 	if (r < 0)
 		return fail_in(r, "LISTEN_FDS=%u", ret->listen_fds);
 	return preserve ? preserved_check(ret->listen_fds + preserve) : 0;
+}
+
+int user_name(uid_t uid, char **ret_name)
+{
+	FILE *file = fopen("/etc/passwd", "re");
+	const struct passwd *user;
+	int r;
+
+	*ret_name = NULL;
+	if (!file)
+		return 0;
+	do
+		user = fgetpwent(file);
+	while (user && user->pw_uid != uid);
+	r = user ? str_copy(ret_name, user->pw_name) : 0;
+	(void)fclose(file);
+	return r;
 }
 
 int look(const struct globals *globals, const char *id, struct container_info *ret_info)

@@ -6,6 +6,7 @@
  */
 
 #include <stddef.h>
+#include <sys/types.h>
 
 struct activation;
 struct globals;
@@ -20,6 +21,14 @@ int preserved_check(unsigned int count);
  * are open. Return: 0 or a recorded failure.
  */
 int sockets_read(unsigned int preserve, struct activation *ret);
+
+/*
+ * user_name() - the host's name for a uid
+ * @ret_name: malloc'ed, or NULL: it has none
+ *
+ * By /etc/passwd alone: a program without a loader has no more of the name service switch. Return: 0 or a recorded failure.
+ */
+int user_name(uid_t uid, char **ret_name);
 
 /* look() - container_look(), to which an unknown id is a failure. */
 int look(const struct globals *globals, const char *id, struct container_info *ret_info);

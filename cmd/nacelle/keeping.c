@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cmd/nacelle/program.h"
 #include "cmd/nacelle/terminal.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/log.h"
@@ -35,25 +36,7 @@ struct kept_fds {
 
 int keeping_program(void)
 {
-	static const char installed[] = NACELLE_LIBEXEC "/" KEEPER_NAME;
-	cleanup_free char *self = realpath("/proc/self/exe", NULL), *beside = NULL;
-	char *slash = self ? strrchr(self, '/') : NULL;
-	int fd = -1, r;
-
-	if (!self)
-		return fail(errno, "find the program that keeps detached containers");
-	if (slash) {
-		r = str_format(&beside, "%.*s/" KEEPER_NAME, (int)(slash - self), self);
-		if (r < 0)
-			return r;
-		fd = open(beside, O_PATH | O_CLOEXEC);
-	}
-	if (fd < 0 && errno == ENOENT)
-		fd = open(installed, O_PATH | O_CLOEXEC);
-	if (fd >= 0)
-		return fd;
-	return fail(errno, "the program that keeps detached containers ('%s' or '%s')",
-		    beside ? beside : KEEPER_NAME, installed);
+	return program_beside(KEEPER_NAME, "the program that keeps detached containers");
 }
 
 /* mkdir -p; folders that are made are ours alone. */

@@ -2,12 +2,11 @@
 /* `list`: one line a container. */
 #include <errno.h>
 #include <inttypes.h>
-#include <pwd.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <sys/stat.h>
 
 #include "cmd/nacelle/command.h"
+#include "cmd/nacelle/common.h"
 #include "cmd/nacelle/options.h"
 #include "cmd/nacelle/output.h"
 #include "runtime/base/log.h"
@@ -30,7 +29,6 @@ enum { COLUMNS = 6 };
 static int owner_name(const struct globals *globals, const char *id, char **ret_name)
 {
 	cleanup_free char *folder = NULL;
-	const struct passwd *user;
 	struct stat st;
 	int r = str_format(&folder, "%s/%s", globals->place.root, id);
 
@@ -38,8 +36,8 @@ static int owner_name(const struct globals *globals, const char *id, char **ret_
 		return r;
 	if (lstat(folder, &st) < 0)
 		return str_copy(ret_name, "?");
-	user = getpwuid(st.st_uid);
-	return user ? str_copy(ret_name, user->pw_name) : str_format(ret_name, "#%u", st.st_uid);
+	r = user_name(st.st_uid, ret_name);
+	return r < 0 || *ret_name ? r : str_format(ret_name, "#%u", st.st_uid);
 }
 
 static int row_add(struct str_list *cells, const struct container_info *info, const char *owner)

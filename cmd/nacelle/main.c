@@ -7,12 +7,16 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cmd/nacelle/command.h"
 #include "cmd/nacelle/globals.h"
 #include "cmd/nacelle/options.h"
+#include "cmd/nacelle/program.h"
+#include "runtime/base/cleanup.h"
 #include "runtime/base/log.h"
+#include "runtime/state.h"
 
 #define SPEC_VERSION "1.3.0"
 
@@ -97,7 +101,14 @@ static int run(int argc, char **argv)
 {
 	struct global_options options = { .root = NULL };
 	struct globals globals = { .command = NULL };
-	int left = options_read(global_options, argc, argv, &options), r;
+	/* Options are taken out of argv. */
+	cleanup_free char **line = calloc((size_t)argc + 1, sizeof(*line));
+	int left, r;
+
+	if (!line)
+		return fail(ENOMEM, "read the command line");
+	memcpy(line, argv, (size_t)argc * sizeof(*line));
+	left = options_read(global_options, argc, argv, &options);
 
 	if (left < 0)
 		return left;
@@ -111,6 +122,8 @@ static int run(int argc, char **argv)
 	if (!globals.command)
 		return fail_unknown(argv[1]);
 	r = globals_set(&options, &globals);
+	if (r == 0 && (globals.place.systemd_cgroup || state_systemd_noted(globals.place.root)))
+		r = program_shared(line);
 	return r < 0 ? r : globals.command->run(&globals, left, argv + 1);
 }
 

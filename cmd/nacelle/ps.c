@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <pwd.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "cmd/nacelle/command.h"
+#include "cmd/nacelle/common.h"
 #include "cmd/nacelle/output.h"
 #include "runtime/base/fd.h"
 
@@ -72,13 +72,15 @@ static void controls_hide(char *text)
 static int row_add(struct str_list *cells, pid_t pid, const struct process *p, uid_t uid)
 {
 	uint64_t seconds = p->ticks / (uint64_t)sysconf(_SC_CLK_TCK);
-	const struct passwd *user = getpwuid(uid);
-	int r = str_list_addf(cells, "%d", (int)pid);
+	cleanup_free char *user = NULL;
+	int r = user_name(uid, &user);
 
+	if (r == 0)
+		r = str_list_addf(cells, "%d", (int)pid);
 	if (r == 0)
 		r = str_list_addf(cells, "%" PRId64, p->parent);
 	if (r == 0)
-		r = user ? str_list_add(cells, user->pw_name) : str_list_addf(cells, "%u", uid);
+		r = user ? str_list_add(cells, user) : str_list_addf(cells, "%u", uid);
 	if (r == 0)
 		r = str_list_addf(cells, "%c", p->state);
 	if (r == 0)

@@ -255,7 +255,7 @@ nothing_left()
 	local n
 	for ((n = 0; n < 100; n++)); do
 		left=$(
-			find "$STATE" -mindepth 1 -path "$STATE/.seccomp" -prune -o -print 2>/dev/null |
+			find "$STATE" -mindepth 1 -path "$STATE/.seccomp" -prune -o -name .systemd -prune -o -print 2>/dev/null |
 				grep -vx "$STATE" | sed 's/^/state: /'
 			find "$DATA" -name "*$ID*" 2>/dev/null | sed 's/^/data: /'
 			diff <(echo "$mounts_before") <(mounts) | sed -n 's/^> /mount: /p'
