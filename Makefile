@@ -41,7 +41,7 @@ RUNTIME := $(wildcard runtime/*.c)
 SERVICE := $(wildcard runtime/service/*.c)
 IMAGE   := $(wildcard image/*.c)
 KVM     := $(wildcard runtime/kvm/*.c)
-CMD     := $(wildcard cmd/nacelle/*.c)
+CMD     := $(filter-out cmd/nacelle/twin-%.c,$(wildcard cmd/nacelle/*.c))
 KEEPER  := $(wildcard cmd/nacelle-keeper.c)
 LIBSRC  := $(BASE) $(LEAVES) $(RUNTIME) $(SERVICE)
 MAN     := $(wildcard man/*.[1-8])
@@ -95,11 +95,11 @@ $(B)/lib/%.a:
 	$(Q)rm -f $@ && ar rcs $@ $^
 
 # the command line twice: without a loader, which every start of a container would pay for, and with one (cmd/nacelle/program.h)
-$(B)/bin/nacelle: $(call objs,$(CMD) cmd/nacelle-static.c) $(B)/lib/nacelle.a
+$(B)/bin/nacelle: $(call objs,$(CMD) cmd/nacelle/twin-static.c) $(B)/lib/nacelle.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(if $(filter 1,$(SAN)),-pie,-static-pie) $(LDFLAGS) -o $@ $^ -lseccomp -lcap -ljansson
-$(B)/bin/nacelle-shared: $(call objs,$(CMD) cmd/nacelle-shared.c) $(B)/lib/nacelle.a
+$(B)/bin/nacelle-shared: $(call objs,$(CMD) cmd/nacelle/twin-shared.c) $(B)/lib/nacelle.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -pie $(LDFLAGS) -o $@ $^ $(LDLIBS)

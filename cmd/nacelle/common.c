@@ -45,15 +45,15 @@ int sockets_read(unsigned int preserve, struct activation *ret)
 int user_name(uid_t uid, char **ret_name)
 {
 	FILE *file = fopen("/etc/passwd", "re");
-	const struct passwd *user;
+	struct passwd line, *user;
+	char text[4096];
 	int r;
 
 	*ret_name = NULL;
 	if (!file)
 		return 0;
-	do
-		user = fgetpwent(file);
-	while (user && user->pw_uid != uid);
+	while (fgetpwent_r(file, &line, text, sizeof(text), &user) == 0 && user->pw_uid != uid)
+		user = NULL;
 	r = user ? str_copy(ret_name, user->pw_name) : 0;
 	(void)fclose(file);
 	return r;

@@ -332,7 +332,7 @@ __attribute__((noreturn)) static void launch(const struct floor *f)
 	(void)check("seal the launcher", CALL(fcntl, fd, F_ADD_SEALS,
 					      F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE, 0, 0));
 	args[0] = f->argv[0];
-	for (size_t i = 0; f->argv[i] && i < ARGS_MAX; i++)
+	for (size_t i = 0; i < ARGS_MAX && f->argv[i]; i++)
 		args[i + 1] = f->argv[i];
 	(void)check("the launcher", CALL(execveat, fd, "", args, f->envp, AT_EMPTY_PATH));
 	__builtin_unreachable();
