@@ -45,7 +45,7 @@ int sockets_read(unsigned int preserve, struct activation *ret)
 int user_name(uid_t uid, char **ret_name)
 {
 	FILE *file = fopen("/etc/passwd", "re");
-	struct passwd line, *user;
+	struct passwd line = { .pw_name = NULL }, *user = NULL;
 	char text[4096];
 	int r;
 
