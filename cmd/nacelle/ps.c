@@ -61,14 +61,6 @@ static int command_read(int proc, char **name)
 	return str_copy(name, text);
 }
 
-/* A payload chooses its name and arguments: they must not be orders to the terminal that they are shown on. */
-static void controls_hide(char *text)
-{
-	for (; *text; text++)
-		if ((unsigned char)*text < ' ' || *text == 0x7f)
-			*text = '?';
-}
-
 static int row_add(struct str_list *cells, pid_t pid, const struct process *p, uid_t uid)
 {
 	uint64_t seconds = p->ticks / (uint64_t)sysconf(_SC_CLK_TCK);
@@ -106,10 +98,8 @@ static int process_add(struct str_list *cells, pid_t pid)
 	r = stat_read(text, &p);
 	if (r == 0)
 		r = command_read(proc, &p.name);
-	if (r == 0) {
-		controls_hide(p.name);
+	if (r == 0)
 		r = row_add(cells, pid, &p, st.st_uid);
-	}
 	free(p.name);
 	return r;
 }
