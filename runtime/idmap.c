@@ -25,12 +25,14 @@
 #include "runtime/base/fd.h"
 #include "runtime/base/str.h"
 #include "runtime/spec.h"
+#include "runtime/subid.h"
 
 enum { MAP_LINE_MAX = 3 * 11 + 1, MAP_LINES_MAX = 340 }; /* the kernel's limit of lines */
 
-/* Write one map. */
-static int map_write(int proc, const char *file, const struct spec_id_map *maps, size_t count)
+/* Write one map; what we may not is done by those who may. */
+static int map_write(pid_t pid, int proc, bool groups, const struct spec_id_map *maps, size_t count)
 {
+	const char *file = groups ? "gid_map" : "uid_map";
 	char text[MAP_LINES_MAX * MAP_LINE_MAX];
 	cleanup_fd int fd = -1;
 	size_t used = 0;
@@ -51,11 +53,7 @@ static int map_write(int proc, const char *file, const struct spec_id_map *maps,
 	if (write(fd, text, used) == (ssize_t)used)
 		return 0;
 	if (errno == EPERM && geteuid() != 0)
-		return fail(
-			EPERM,
-			"write '%s' (without privileges only one's own id can be mapped; more than that "
-			"needs newuidmap: not supported yet)",
-			file);
+		return subid_map_write(pid, groups, maps, count);
 	if (errno == EINVAL)
 		return fail(EINVAL, "write '%s' (do ranges overlap, or is one empty?)", file);
 	return fail(errno, "write '%s'", file);
@@ -71,7 +69,7 @@ static int process_open(pid_t pid)
 	return fd < 0 ? fail(errno, "open '%s'", path) : fd;
 }
 
-static int maps_write(int proc, const struct spec_id_map *uids, size_t uid_count,
+static int maps_write(pid_t pid, int proc, const struct spec_id_map *uids, size_t uid_count,
 		      const struct spec_id_map *gids, size_t gid_count)
 {
 	int r;
@@ -82,10 +80,10 @@ static int maps_write(int proc, const struct spec_id_map *uids, size_t uid_count
 		if (r < 0)
 			return r;
 	}
-	r = gid_count > 0 ? map_write(proc, "gid_map", gids, gid_count) : 0;
+	r = gid_count > 0 ? map_write(pid, proc, true, gids, gid_count) : 0;
 	if (r < 0)
 		return r;
-	return uid_count > 0 ? map_write(proc, "uid_map", uids, uid_count) : 0;
+	return uid_count > 0 ? map_write(pid, proc, false, uids, uid_count) : 0;
 }
 
 int idmap_write(pid_t pid, const struct spec *spec)
@@ -95,7 +93,7 @@ int idmap_write(pid_t pid, const struct spec *spec)
 
 	if (proc < 0)
 		return proc;
-	return maps_write(proc, l->uid_mappings, l->uid_mapping_count, l->gid_mappings,
+	return maps_write(pid, proc, l->uid_mappings, l->uid_mapping_count, l->gid_mappings,
 			  l->gid_mapping_count);
 }
 
@@ -129,7 +127,7 @@ int idmap_userns(const struct spec_id_map *uids, size_t uid_count, const struct 
 	if (pid < 0)
 		return pid;
 	proc = process_open(pid);
-	r = proc < 0 ? proc : maps_write(proc, uids, uid_count, gids, gid_count);
+	r = proc < 0 ? proc : maps_write(pid, proc, uids, uid_count, gids, gid_count);
 	if (r >= 0) {
 		fd = openat(proc, "ns/user", O_RDONLY | O_CLOEXEC);
 		r = fd < 0 ? fail(errno, "open its user namespace") : fd;

@@ -15,7 +15,8 @@ struct spec_id_map;
  * idmap_write() - write setgroups, uid_map and gid_map of a process in a new user namespace
  * @pid: our child
  *
- * An unprivileged writer can map its own ids alone. Return: 0 or a recorded failure that says so.
+ * An unprivileged writer can map its own ids alone; beyond them newuidmap and newgidmap are asked (subid.h).
+ * Return: 0 or a recorded failure.
  */
 int idmap_write(pid_t pid, const struct spec *spec);
 

@@ -12,6 +12,8 @@
 #include "runtime/base/str.h"
 #include "runtime/spec-short-internal.h"
 #include "runtime/spec-short.h"
+#include "runtime/spec.h"
+#include "runtime/subid.h"
 #include "seccomp/profile.h"
 
 /* The version whose fields we know. */
@@ -137,9 +139,45 @@ static void nofile_limits(uint64_t *ret_soft, uint64_t *ret_hard)
 	*ret_soft = *ret_hard < 1024 ? *ret_hard : 1024;
 }
 
+static json_t *maps_make(const struct spec_id_map *maps, size_t count)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < count; i++)
+		if (json_array_append_new(list, json_pack("{s:I, s:I, s:I}", "containerID", (json_int_t)maps[i].container_id,
+							  "hostID", (json_int_t)maps[i].host_id, "size",
+							  (json_int_t)maps[i].size)) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	return list;
+}
+
+/*
+ * A user namespace in which the caller is root; no limits, for which most users have no cgroup.
+ * @most: of the maps that could be had
+ */
+static int rootless_change(json_t *doc, size_t most)
+{
+	json_t *l = json_object_get(doc, "linux"), *namespaces = json_object_get(l, "namespaces");
+	struct spec_id_map maps[SUBID_RANGES_MAX + 1];
+	size_t n = subid_maps(false, maps);
+	int r;
+
+	(void)json_object_del(l, "resources");
+	r = json_array_append_new(namespaces, json_pack("{s:s}", "type", "user"));
+	if (r == 0)
+		r = json_object_set_new(l, "uidMappings", maps_make(maps, n < most ? n : most));
+	n = subid_maps(true, maps);
+	if (r == 0)
+		r = json_object_set_new(l, "gidMappings", maps_make(maps, n < most ? n : most));
+	return r;
+}
+
 json_t *short_base(void)
 {
 	cleanup_json json_t *seccomp = NULL;
+	bool rootless = geteuid() != 0;
 	uint64_t soft, hard;
 	json_t *doc, *l;
 
@@ -149,9 +187,10 @@ json_t *short_base(void)
 	nofile_limits(&soft, &hard);
 	l = linux_make();
 	doc = json_pack("{s:s, s:o, s:o, s:o}", "ociVersion", OCI_VERSION, "process",
-			process_make(short_capabilities, soft, hard), "mounts", mounts_make(false),
+			process_make(short_capabilities, soft, hard), "mounts", mounts_make(rootless),
 			"linux", json_incref(l));
-	if (doc && json_object_set_new(l, "seccomp", steal_ptr(&seccomp)) < 0) {
+	if (doc && (json_object_set_new(l, "seccomp", steal_ptr(&seccomp)) < 0 ||
+		    (rootless && rootless_change(doc, SIZE_MAX) < 0))) {
 		json_decref(doc);
 		doc = NULL;
 	}
@@ -159,25 +198,6 @@ json_t *short_base(void)
 	if (!doc)
 		(void)fail(ENOMEM, "make a spec");
 	return doc;
-}
-
-/* A user namespace in which the caller is root; no limits, for which most users have no cgroup. */
-static int rootless_change(json_t *doc)
-{
-	json_t *l = json_object_get(doc, "linux"), *namespaces = json_object_get(l, "namespaces");
-	int r;
-
-	(void)json_object_del(l, "resources");
-	r = json_array_append_new(namespaces, json_pack("{s:s}", "type", "user"));
-	if (r == 0)
-		r = json_object_set_new(l, "uidMappings",
-					json_pack("[{s:i, s:I, s:i}]", "containerID", 0, "hostID",
-						  (json_int_t)geteuid(), "size", 1));
-	if (r == 0)
-		r = json_object_set_new(l, "gidMappings",
-					json_pack("[{s:i, s:I, s:i}]", "containerID", 0, "hostID",
-						  (json_int_t)getegid(), "size", 1));
-	return r;
 }
 
 json_t *spec_default(bool rootless)
@@ -194,7 +214,7 @@ json_t *spec_default(bool rootless)
 	doc = json_pack("{s:s, s:{s:s, s:b}, s:o, s:s, s:o, s:o}", "ociVersion", OCI_VERSION,
 			"root", "path", "rootfs", "readonly", 1, "process", process, "hostname",
 			"nacelle", "mounts", mounts_make(rootless), "linux", linux_make());
-	if (doc && rootless && rootless_change(doc) < 0) {
+	if (doc && rootless && rootless_change(doc, 1) < 0) {
 		json_decref(doc);
 		doc = NULL;
 	}

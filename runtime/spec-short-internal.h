@@ -62,6 +62,7 @@ int short_root_finish(struct short_form *s);
 /*
  * short_base() - the document that the short form starts from: all defaults, nothing to run
  *
+ * For whoever is not root there is a user namespace in it, with the ids that they may map.
  * Return: new reference, or NULL with a recorded failure.
  */
 json_t *short_base(void);
