@@ -34,6 +34,7 @@ extern const struct command commands[];
 	extern const struct option_row name##_options[];                                           \
 	int cmd_##name(const struct globals *globals, int argc, char **argv)
 
+COMMAND(check);
 COMMAND(create);
 COMMAND(delete);
 COMMAND(events);

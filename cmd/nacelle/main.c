@@ -40,6 +40,7 @@ const struct command commands[] = {
 	{ "stats",    cmd_stats,    stats_options,    "[ID...]",       "show what containers use", false },
 	{ "events",   cmd_events,   events_options,   "ID",            "print statistics and out-of-memory events", false },
 	{ "spec",     cmd_spec,     spec_options,     "",              "print the default spec, or the expansion of one", false },
+	{ "check",    cmd_check,    check_options,    "",              "say what this machine lacks, and what mends it", false },
 	{ "features", cmd_features, features_options, "",              "print what this program supports", false },
 	{ .name = NULL },
 };

@@ -234,3 +234,17 @@ options()
 	echo "$((sum / 8)) KiB"
 	[ $((sum / 8)) -le 250 ]
 }
+
+@test "check says what is there, and what is not, with its remedy" {
+	run -0 nacelle check
+	[[ $output =~ seccomp\ +ok ]]
+	run -0 nacelle check --format json
+	[ "$(jq -r '.[] | select(.name == "programs").result' <<<"$output")" = ok ]
+	echo "nodev tmpfs" >filesystems
+	echo "allow" >actions
+	run -125 unshare --mount --propagation private bash -c 'mount --bind filesystems /proc/filesystems &&
+		mount --bind actions /proc/sys/kernel/seccomp/actions_avail && exec "$@"' mounts "$NACELLE" check
+	[[ $output =~ overlay\ +limited.*modprobe\ overlay ]]
+	[[ $output =~ seccomp\ +missing ]]
+	has "no container can run here"
+}
