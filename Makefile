@@ -28,7 +28,7 @@ HARD  := -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection
 SANF  := $(if $(filter 1,$(SAN)),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer \
 	 -fno-sanitize-recover=all)
 OPT   ?= $(if $(filter 1,$(SAN)),-O1,-O2)
-CPPFLAGS += -I. -I$(B)/gen -D_GNU_SOURCE -DNACELLE_VERSION='"$(VERSION)"' -DNACELLE_LIBEXEC='"$(libexecdir)"'
+CPPFLAGS += -I. -I$(B)/gen -D_GNU_SOURCE -DNACELLE_VERSION='"$(VERSION)"' -DNACELLE_LIBEXEC='"$(libexecdir)"' -DNACELLE_BINDIR='"$(bindir)"'
 CFLAGS   += -std=gnu17 -g $(OPT) $(WARN) $(HARD) $(SANF)
 LDFLAGS  += -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANF)
 LDLIBS   := -Wl,-Bstatic -lseccomp -lcap -ljansson -Wl,-Bdynamic
@@ -36,7 +36,9 @@ LDLIBS   := -Wl,-Bstatic -lseccomp -lcap -ljansson -Wl,-Bdynamic
 STATIC   := $(if $(filter 1,$(SAN)),-pie,-static)
 
 BASE    := $(wildcard runtime/base/*.c)
-LEAVES  := $(wildcard cgroups/*.c seccomp/*.c runtime/net/*.c)
+# what a container needs of the store has no library behind it
+STORE   := image/store.c image/image.c image/reference.c
+LEAVES  := $(wildcard cgroups/*.c seccomp/*.c runtime/net/*.c) $(STORE)
 RUNTIME := $(wildcard runtime/*.c)
 SERVICE := $(wildcard runtime/service/*.c)
 IMAGE   := $(wildcard image/*.c)

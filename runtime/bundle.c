@@ -118,17 +118,13 @@ int bundle_load_file(const char *file, json_t *overrides, struct bundle *ret_bun
 	return 0;
 }
 
-int bundle_load_stdin(json_t *overrides, struct bundle *ret_bundle)
+int bundle_load_json(const char *name, json_t *v, json_t *overrides, struct bundle *ret_bundle)
 {
 	struct bundle bundle = { .folder = NULL };
-	cleanup_json json_t *v = NULL;
-	int r;
+	int r = str_copy(&bundle.file, name);
 
-	r = str_copy(&bundle.file, "standard input");
 	if (r == 0)
 		r = folder_resolve(".", &bundle.folder);
-	if (r == 0)
-		r = json_read_fd(bundle.file, STDIN_FILENO, &v);
 	if (r == 0)
 		r = bundle_read(&bundle, v, overrides, NULL);
 	if (r < 0) {
@@ -137,4 +133,13 @@ int bundle_load_stdin(json_t *overrides, struct bundle *ret_bundle)
 	}
 	*ret_bundle = bundle;
 	return 0;
+}
+
+int bundle_load_stdin(json_t *overrides, struct bundle *ret_bundle)
+{
+	static const char name[] = "standard input";
+	cleanup_json json_t *v = NULL;
+	int r = json_read_fd(name, STDIN_FILENO, &v);
+
+	return r < 0 ? r : bundle_load_json(name, v, overrides, ret_bundle);
 }

@@ -23,6 +23,7 @@ void bundle_done(struct bundle *bundle);
  * bundle_load_folder() - <folder>/config.json, a regular file
  * bundle_load_file() - a spec file in any folder
  * bundle_load_stdin() - from standard input; the folder is the working directory
+ * bundle_load_json() - what the caller made, called @name in messages; the folder is the working directory
  * @overrides: short-form object from flags, or NULL (borrowed)
  *
  * Expand, merge the user's configuration file (runtime/config.h), read. Messages begin with the file's name.
@@ -31,3 +32,4 @@ void bundle_done(struct bundle *bundle);
 int bundle_load_folder(const char *folder, json_t *overrides, struct bundle *ret_bundle);
 int bundle_load_file(const char *file, json_t *overrides, struct bundle *ret_bundle);
 int bundle_load_stdin(json_t *overrides, struct bundle *ret_bundle);
+int bundle_load_json(const char *name, json_t *v, json_t *overrides, struct bundle *ret_bundle);

@@ -19,7 +19,7 @@
 
 struct config {
 	bool defaults, debug; /* that they were there, and of the right type */
-	char *root, *log, *log_format, *cgroup_manager;
+	char *root, *log, *log_format, *cgroup_manager, *store, *registry;
 };
 
 static int get_defaults(const struct json_at *at, json_t *v, void *target,
@@ -74,6 +74,9 @@ static const struct json_field config_fields[] = {
 	{ "log_format", get_format, CONFIG(log_format), 0, NULL, "text or json" },
 	{ "cgroup_manager", get_manager, CONFIG(cgroup_manager), 0, NULL,
 	  "cgroupfs or systemd: who makes cgroups" },
+	{ "store", json_get_string, CONFIG(store), JSON_ABSOLUTE, NULL, "the folder of the images" },
+	{ "registry", json_get_string, CONFIG(registry), JSON_NOT_EMPTY, NULL,
+	  "what the name of an image without one means" },
 	{ "debug", json_get_bool, CONFIG(debug), 0, NULL, "write down what is being done" },
 	{ 0 },
 };
@@ -86,6 +89,8 @@ static int config_check(json_t *v)
 
 	r = json_object_read(&JSON_ROOT, v, config_fields, JSON_CLOSED, &config);
 	free(config.root);
+	free(config.store);
+	free(config.registry);
 	free(config.log);
 	free(config.log_format);
 	free(config.cgroup_manager);

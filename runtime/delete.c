@@ -12,6 +12,7 @@
 #include "cgroups/cgroup.h"
 #include "runtime/base/log.h"
 #include "runtime/hooks.h"
+#include "runtime/image-root.h"
 #include "runtime/kept.h"
 #include "runtime/resctrl.h"
 #include "runtime/scope.h"
@@ -251,7 +252,7 @@ static int log_remove(const struct state *state)
 	return 0;
 }
 
-static int delete_recorded(struct state_dir *dir, struct state *state, const char *id, bool force)
+static int delete_recorded(const struct container_place *place, struct state_dir *dir, struct state *state, const char *id, bool force)
 {
 	enum container_status status;
 	int r = kept_status(state, &status);
@@ -269,6 +270,8 @@ static int delete_recorded(struct state_dir *dir, struct state *state, const cha
 	if (r < 0)
 		return r;
 	r = log_remove(state);
+	if (r == 0)
+		r = image_root_release(&state->annotations, place->root, id);
 	return r < 0 ? r : state_remove(dir, id);
 }
 
@@ -304,6 +307,8 @@ static int delete_unrecorded(const struct container_place *place, struct state_d
 		r = str_format(&state.log, "%s/containers/%s/log", place->data, id);
 	if (r == 0)
 		log_remove(&state);
+	if (r == 0)
+		r = image_root_release(NULL, place->root, id);
 	state_done(&state);
 	return r < 0 ? r : state_remove(dir, id);
 }
@@ -320,7 +325,7 @@ int container_delete(const struct container_place *place, const char *id, bool f
 		return r;
 	r = state_read(&dir, &state);
 	if (r == 0)
-		r = delete_recorded(&dir, &state, id, force);
+		r = delete_recorded(place, &dir, &state, id, force);
 	else if (r == STATE_NOT_FOUND || (force && state_is_readable(&dir)))
 		r = delete_unrecorded(place, &dir, id);
 	else

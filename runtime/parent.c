@@ -31,6 +31,7 @@
 #include "runtime/creds.h"
 #include "runtime/hooks.h"
 #include "runtime/idmap.h"
+#include "runtime/image-root.h"
 #include "runtime/lsm.h"
 #include "runtime/net-devices.h"
 #include "runtime/resctrl.h"
@@ -174,6 +175,11 @@ static int cgroup_folder_find(struct parent *p)
 		return r < 0 ? r : 0;
 	return str_format(&p->cgroup_folder, "/sys/fs/cgroup%s%s", r == CGROUP_HOST_HYBRID ? "/unified" : "",
 			  p->cgroup.path);
+}
+
+static int image_hold(struct parent *p)
+{
+	return image_root_hold(&p->spec->annotations, p->place->root, p->options->id);
 }
 
 static int root_prepare(struct parent *p)
@@ -464,6 +470,7 @@ static const struct {
 	{ "record the container",	spec_keep          },
 	{ NULL,				filter_prepare     },
 	{ NULL,				cgroup_by_systemd  },
+	{ NULL,				image_hold         }, /* its layers are the root */
 	{ NULL,				root_prepare       },
 	{ NULL,				namespaces_choose  },
 	{ "prepare for start",		start_listen       },
@@ -565,6 +572,8 @@ static void undo(struct parent *p)
 		if (state)
 			(void)hooks_run(p->spec, HOOK_POSTSTOP, state, false);
 	}
+	if (p->dir.fd >= 0 && image_root_release(&p->spec->annotations, p->place->root, p->options->id) < 0)
+		log_warn("%s, ignoring", fail_text());
 	if (p->dir.fd >= 0 && state_remove(&p->dir, p->options->id) < 0)
 		log_warn("%s, ignoring", fail_text());
 	if (p->options->pid_file && p->pid > 0)

@@ -40,6 +40,8 @@ struct short_key {
 
 extern const struct short_key short_keys[]; /* ended by a row without a name */
 
+/* spec-short-image.c */
+short_apply short_image;
 /* spec-short-process.c */
 short_apply short_entrypoint, short_args, short_env, short_env_file, short_user, short_cwd,
 	short_tty, short_ulimits;

@@ -46,7 +46,8 @@ int short_args_join(struct short_form *s)
 {
 	json_t *process, *args;
 
-	if (!json_object_get(s->current, "args") && !json_object_get(s->current, "entrypoint"))
+	if (!json_object_get(s->current, "args") && !json_object_get(s->current, "entrypoint") &&
+	    !json_object_get(s->current, "image"))
 		return 0;
 	process = short_section(s->doc, "process");
 	args = json_array();

@@ -15,7 +15,7 @@
 
 /* In the order in which they are applied. */
 const struct short_key short_keys[] = {
-	{ "image", NULL, "string", "image to run, from the store or a registry" },
+	{ "image", short_image, "string", "image to run, from the store or a registry" },
 	{ "layers", short_layers, "array of paths",
 	  "directories stacked to be the root, lowest first" },
 	{ "upper", short_upper, "string",

@@ -17,9 +17,9 @@
 #include "cmd/nacelle/command.h"
 #include "cmd/nacelle/options.h"
 #include "cmd/nacelle/output.h"
-#include "cmd/nacelle/program.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/fd.h"
+#include "runtime/base/programs.h"
 #include "runtime/base/str.h"
 #include "runtime/spec.h"
 #include "runtime/subid.h"
@@ -173,7 +173,7 @@ static struct finding check_kvm(void)
 static struct finding check_programs(void)
 {
 	for (const char *const *p = (const char *const[]){ "nacelle-keeper", "nacelle-shared", NULL }; *p; p++) {
-		cleanup_fd int fd = program_beside(*p, "a program of ours");
+		cleanup_fd int fd = programs_open(*p, "a program of ours");
 
 		if (fd < 0)
 			return limited("nacelle-keeper or nacelle-shared is not there: nothing detached, no systemd", "make install");

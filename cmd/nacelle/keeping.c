@@ -17,11 +17,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cmd/nacelle/program.h"
 #include "cmd/nacelle/terminal.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/log.h"
 #include "runtime/base/proc.h"
+#include "runtime/base/programs.h"
 #include "runtime/base/str.h"
 #include "runtime/base/sync.h"
 #include "runtime/keep.h"
@@ -36,7 +36,7 @@ struct kept_fds {
 
 int keeping_program(void)
 {
-	return program_beside(KEEPER_NAME, "the program that keeps detached containers");
+	return programs_open(KEEPER_NAME, "the program that keeps detached containers");
 }
 
 /* mkdir -p; folders that are made are ours alone. */

@@ -15,11 +15,3 @@
  * Return: 0 when this is the program with shared libraries, or a recorded failure; otherwise it does not.
  */
 int program_shared(char **argv);
-
-/*
- * program_beside() - O_PATH fd of one of our programs: in the folder of this one, else where it is installed
- * @what: for the message: "the program that keeps detached containers"
- *
- * Return: the fd, or a recorded failure.
- */
-int program_beside(const char *name, const char *what);

@@ -15,6 +15,7 @@
 #include "cmd/nacelle/options.h"
 #include "runtime/base/json.h"
 #include "runtime/bundle.h"
+#include "runtime/image-root.h"
 
 enum how {
 	HOW_TEXT,	/* a string as it is */
@@ -208,14 +209,25 @@ static bool looks_like_path(const char *text)
 	       str_ends(text, "/") || str_eq(text, ".") || str_eq(text, "..");
 }
 
+static int image_load_spec(const char *name, json_t *v, struct run_target *t)
+{
+	cleanup_json json_t *spec = json_pack("{s:s}", "image", name);
+
+	if (!spec)
+		return fail_plain(EILSEQ, "the name of the image is not UTF-8");
+	return bundle_load_json(name, spec, v, t->bundle);
+}
+
 /* Anything but a path: an image, or with a bundle around us and nothing behind it, runc's bare ID. */
 static int word_load(const char *word, bool alone, json_t *v, struct run_target *t)
 {
 	struct stat st;
 
 	if (!alone || stat("config.json", &st) < 0)
-		return fail_plain(ENOTSUP, "image '%s': images are not supported yet (a spec file or a bundle is "
-				  "named as './%s')", word, word);
+		return image_load_spec(word, v, t);
+	if (image_root_is_stored(word))
+		return fail_plain(EINVAL, "'%s' is both an image and an ID for the bundle around us: 'run -b . %s' runs the "
+				  "bundle, 'run %s -- COMMAND' or another folder the image", word, word, word);
 	t->id = word;
 	t->literal = true;
 	return bundle_load_folder(".", v, t->bundle);

@@ -10,10 +10,11 @@
 #include "cmd/nacelle/program.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/error.h"
+#include "runtime/base/programs.h"
 
 int program_shared(char **argv)
 {
-	cleanup_fd int fd = program_beside("nacelle-shared", "the program for cgroups by systemd");
+	cleanup_fd int fd = programs_open("nacelle-shared", "the program for cgroups by systemd");
 
 	if (fd < 0)
 		return fd;

@@ -102,12 +102,6 @@ load helpers
 	is one
 }
 
-@test "an image is refused by name as not supported yet" {
-	run -125 nacelle run busybox true
-	has "not supported yet"
-	one_line
-}
-
 @test "a signal to run reaches the process" {
 	payload 'trap "echo got it; exit 7" TERM; echo ready; while :; do sleep 0.05; done'
 	"$NACELLE" --root "$STATE" --data "$DATA" run -b "$BUNDLE" "$ID" >out 3>&- &

@@ -392,7 +392,7 @@ static void test_unknown_and_later_keys_are_refused(void)
 		  "\"memroy\" is not a known key: did you mean 'memory'?" },
 		{ "{" RUN ", 'proces': {}}", "did you mean 'process'?" },
 		{ "{" RUN ", 'zzzzzzz': 1}", "\"zzzzzzz\" is not a known key" },
-		{ "{" RUN ", 'image': 'busybox'}", "image: not supported yet" },
+		{ "{" RUN ", 'image': 5}", "image: must be the name of an image, not an integer" },
 		{ "{" RUN ", 'init': true}", "init: not supported yet" },
 		{ "{" RUN ", 'rootfs_size': '1G'}", "rootfs_size: not supported yet" },
 		{ "{" RUN ", 'ports': ['80:80']}", "ports: not supported yet" },

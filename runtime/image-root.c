@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The store's lock is held while it is read, not as long as a container lives: that is what the recorded use is for. Between
+ * the two an image can go; hold() looks again, under the lock.
+ */
+#include "runtime/image-root.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "image/store.h"
+#include "runtime/base/error.h"
+#include "runtime/base/json.h"
+#include "runtime/base/log.h"
+#include "runtime/base/programs.h"
+#include "runtime/config.h"
+#include "runtime/spec-short.h"
+
+enum { USER_MAX = 200 };
+
+/* What the configuration says of the store; all owned, or NULL. */
+struct settings {
+	char *store, *registry;
+};
+
+static const struct json_field settings_fields[] = {
+	{ "store", json_get_string, offsetof(struct settings, store), JSON_NOT_EMPTY, NULL, NULL },
+	{ "registry", json_get_string, offsetof(struct settings, registry), JSON_NOT_EMPTY, NULL, NULL },
+	{ .name = NULL },
+};
+
+static int settings_read(struct settings *s)
+{
+	cleanup_json json_t *v = NULL;
+	const char *store = getenv("NACELLE_STORE");
+	int r = config_load(&v);
+
+	if (r == 0)
+		r = json_object_read(&JSON_ROOT, v, settings_fields, 0, s);
+	if (r < 0)
+		return fail_in(r, "configuration");
+	/* As nacelle-image has it. */
+	return store && *store ? str_copy(&s->store, store) : 0;
+}
+
+static void settings_done(struct settings *s)
+{
+	free(s->store);
+	free(s->registry);
+}
+
+/* Return: as store_open(). */
+static int open_store(struct settings *s, struct store **ret)
+{
+	int r = settings_read(s);
+
+	return r < 0 ? r : store_open(s->store, s->registry, 0, ret);
+}
+
+/* Its progress goes where ours goes; what it prints as a result is not ours to print. */
+static int fetch_run(char *const *args, int *ret_status)
+{
+	posix_spawn_file_actions_t actions;
+	pid_t pid = 0;
+	int r = posix_spawn_file_actions_init(&actions);
+
+	if (r == 0)
+		r = posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+	if (r == 0)
+		r = posix_spawn(&pid, args[0], &actions, NULL, args, environ);
+	(void)posix_spawn_file_actions_destroy(&actions);
+	if (r != 0)
+		return fail(r, "run '%s'", args[0]);
+	while (waitpid(pid, ret_status, 0) < 0)
+		if (errno != EINTR)
+			return fail(errno, "wait for '%s'", args[0]);
+	return 0;
+}
+
+static int fetch(const struct settings *s, const char *name)
+{
+	cleanup_fd int fd = programs_open("nacelle-image", "the program that fetches images");
+	char program[sizeof("/proc/self/fd/-2147483648")];
+	const char *args[8] = { program, "pull" };
+	size_t n = 2;
+	int status = 0, r;
+
+	if (fd < 0)
+		return fail_in(fd, "image '%s' is not stored", name);
+	(void)snprintf(program, sizeof(program), "/proc/self/fd/%d", fd);
+	if (s->store) {
+		args[n++] = "--store";
+		args[n++] = s->store;
+	}
+	if (s->registry) {
+		args[n++] = "--default-registry";
+		args[n++] = s->registry;
+	}
+	args[n] = name;
+	/* posix_spawn(3) takes what it never writes as char *const *. */
+	r = fetch_run((char *const *)(void *)args, &status);
+	if (r < 0)
+		return r;
+	return status == 0 ? 0 : fail_plain(ENOENT, "image '%s' is not stored, and cannot be fetched ('nacelle-image pull %s', or "
+					    "'nacelle-image load' for an archive)", name, name);
+}
+
+static int take(const struct store *store, struct image *image, char *found, struct image_root *ret)
+{
+	cleanup_json json_t *config = NULL;
+	int r = image_config(store, image, &config);
+
+	if (r == 0)
+		r = image_layers(store, image, &ret->layers);
+	if (r == 0)
+		r = str_copy(&ret->manifest, image->manifest);
+	if (r == 0)
+		r = str_copy(&ret->name, found ? found : image->manifest);
+	if (r == 0)
+		ret->config = json_incref(json_object_get(config, "config"));
+	return r;
+}
+
+/* Return: 0, IMAGE_NOT_FOUND, or a recorded failure. */
+static int find(struct settings *s, const char *name, struct image_root *ret)
+{
+	cleanup_store struct store *store = NULL;
+	cleanup_image struct image *image = NULL;
+	cleanup_free char *found = NULL;
+	int r = open_store(s, &store);
+
+	if (r == STORE_NOT_FOUND)
+		return IMAGE_NOT_FOUND;
+	if (r == 0)
+		r = image_find(store, name, &image, &found);
+	return r == 0 ? take(store, image, found, ret) : r;
+}
+
+int image_root_find(const char *name, struct image_root *ret)
+{
+	struct settings s = { .store = NULL };
+	struct image_root root = { .name = NULL };
+	int r = find(&s, name, &root);
+
+	if (r == IMAGE_NOT_FOUND) {
+		settings_done(&s);
+		s = (struct settings){ .store = NULL };
+		r = settings_read(&s);
+		if (r == 0)
+			r = fetch(&s, name);
+		settings_done(&s);
+		s = (struct settings){ .store = NULL };
+		if (r == 0)
+			r = find(&s, name, &root);
+	}
+	settings_done(&s);
+	if (r == IMAGE_NOT_FOUND)
+		r = fail_plain(ENOENT, "image '%s' was fetched, and is gone again", name);
+	if (r < 0) {
+		image_root_done(&root);
+		return r;
+	}
+	*ret = root;
+	return 0;
+}
+
+bool image_root_is_stored(const char *name)
+{
+	struct settings s = { .store = NULL };
+	struct image_root root = { .name = NULL };
+	bool stored = find(&s, name, &root) == 0;
+
+	image_root_done(&root);
+	settings_done(&s);
+	return stored;
+}
+
+void image_root_done(struct image_root *root)
+{
+	free(root->name);
+	free(root->manifest);
+	str_list_done(&root->layers);
+	json_decref(root->config);
+	*root = (struct image_root){ .name = NULL };
+}
+
+static const char *digest_of(const struct str_list *annotations)
+{
+	for (size_t i = 0; i < annotations->count; i++) {
+		const char *value = str_starts(annotations->items[i], SHORT_ANNOTATION IMAGE_ANNOTATION "=");
+
+		if (value)
+			return value;
+	}
+	return NULL;
+}
+
+/* "ID:FOLDER": an id is unique in its folder of state alone. The store makes file names of it, so without slashes. */
+static int user_of(const char *root, const char *id, char **ret_user)
+{
+	int r = str_format(ret_user, "%s:%s", id, root);
+
+	if (r < 0)
+		return r;
+	if (strlen(*ret_user) > USER_MAX)
+		(*ret_user)[USER_MAX] = '\0';
+	for (char *c = *ret_user; *c; c++)
+		if (*c == '/')
+			*c = '+';
+	return 0;
+}
+
+int image_root_hold(const struct str_list *annotations, const char *root, const char *id)
+{
+	const char *digest = digest_of(annotations);
+	struct settings s = { .store = NULL };
+	cleanup_store struct store *store = NULL;
+	cleanup_image struct image *image = NULL;
+	cleanup_free char *user = NULL;
+	int r;
+
+	if (!digest)
+		return 0;
+	r = user_of(root, id, &user);
+	if (r == 0)
+		r = open_store(&s, &store);
+	settings_done(&s);
+	if (r == 0)
+		r = image_load(store, digest, &image);
+	if (r > 0)
+		return fail_plain(ENOENT, "image '%s' is not stored any more", digest);
+	return r < 0 ? r : image_use(store, image, user);
+}
+
+int image_root_release(const struct str_list *annotations, const char *root, const char *id)
+{
+	struct settings s = { .store = NULL };
+	cleanup_store struct store *store = NULL;
+	cleanup_free char *user = NULL;
+	int r;
+
+	if (annotations && !digest_of(annotations))
+		return 0;
+	r = user_of(root, id, &user);
+	if (r == 0)
+		r = open_store(&s, &store);
+	settings_done(&s);
+	return r == 0 ? image_unuse(store, user) : r < 0 ? r : 0;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * image-root - containers whose root is an image of the store
+ *
+ * The store is read as image/store.h has it, without the libraries that unpack or fetch: an image that is not there is
+ * fetched by the program nacelle-image, and a stored one never starts it.
+ */
+
+#include <stdbool.h>
+
+#include <jansson.h>
+
+#include "runtime/base/str.h"
+
+/* What a spec needs to know of an image. */
+struct image_root {
+	char *name;		/* as it was found: registry/path:tag, or the manifest's digest */
+	char *manifest;		/* digest */
+	struct str_list layers;	/* absolute folders, lowest first */
+	json_t *config;		/* of the image: its "config" object, or NULL: it has none */
+};
+
+/*
+ * image_root_find() - an image by name or id, fetched when it is not stored
+ *
+ * Return: 0 with @ret (image_root_done()), or a recorded failure.
+ */
+int image_root_find(const char *name, struct image_root *ret);
+/* image_root_is_stored() - whether the store has an image of that name; nothing is fetched. */
+bool image_root_is_stored(const char *name);
+void image_root_done(struct image_root *root);
+
+/* The annotation that says which image a container has: its manifest's digest. */
+#define IMAGE_ANNOTATION "image_digest"
+
+/*
+ * image_root_hold() - record that a container uses the image that its spec names, so that nothing removes its layers
+ * @root: the folder of all state, which makes @id unique
+ *
+ * A spec without an image is fine. An image that went away since the spec was made is a failure.
+ * Return: 0 or a recorded failure.
+ */
+int image_root_hold(const struct str_list *annotations, const char *root, const char *id);
+
+/* image_root_release() - the end of it. @annotations: NULL: they are not known. Return: 0 or a recorded failure. */
+int image_root_release(const struct str_list *annotations, const char *root, const char *id);

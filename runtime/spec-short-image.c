@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The key `image`: layers for the root, and what the image's config says of its process. The config comes from outside: it is
+ * read as the short keys of the same meaning are, and nothing in it becomes a command but entrypoint and cmd. Source: the OCI
+ * image-spec's config.md.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/str.h"
+#include "runtime/image-root.h"
+#include "runtime/spec-short-internal.h"
+
+/* How a member of the config becomes a short key. */
+static const struct member {
+	const char *name;
+	json_type type;
+	short_apply *apply;
+} members[] = {
+	{ "Env",	 JSON_ARRAY,  short_env },
+	{ "Entrypoint",	 JSON_ARRAY,  short_entrypoint },
+	{ "Cmd",	 JSON_ARRAY,  short_args },
+	{ "User",	 JSON_STRING, short_user },
+	{ "WorkingDir",	 JSON_STRING, short_cwd },
+	{ "StopSignal",	 JSON_STRING, short_stop_signal },
+	{ "Labels",	 JSON_OBJECT, short_labels },
+};
+
+/* Docker writes null and "" for what is not set. */
+static bool is_unset(const json_t *v)
+{
+	return !v || json_is_null(v) || (json_is_string(v) && !*json_string_value(v));
+}
+
+static int member_apply(struct short_form *s, const struct json_at *at, const struct member *m, json_t *config)
+{
+	const struct json_at here = { .up = at, .key = m->name };
+	json_t *v = json_object_get(config, m->name);
+
+	if (is_unset(v))
+		return 0;
+	if (json_typeof(v) != m->type)
+		return json_fail(&here, "must not be %s", json_type_text(v));
+	return m->apply(s, &here, v);
+}
+
+/* What we have no use for yet is kept for who asks: ports as "80/tcp 443/tcp", the health check as it is. */
+static int notes_keep(struct short_form *s, const struct json_at *at, json_t *config)
+{
+	json_t *ports = json_object_get(config, "ExposedPorts"), *health = json_object_get(config, "Healthcheck"), *v;
+	cleanup_free char *list = NULL;
+	const char *port;
+	int r = 0;
+
+	if (ports && !json_is_null(ports) && !json_is_object(ports))
+		return json_fail(&(struct json_at){ .up = at, .key = "ExposedPorts" }, "must be an object, not %s",
+				 json_type_text(ports));
+	json_object_foreach(ports, port, v) {
+		char *longer = NULL;
+
+		r = str_format(&longer, "%s%s%s", list ? list : "", list ? " " : "", port);
+		if (r < 0)
+			return r;
+		free(list);
+		list = longer;
+	}
+	if (list)
+		r = short_annotate(s->doc, "image_ports", list);
+	if (r == 0 && json_is_object(health)) {
+		cleanup_free char *text = json_dumps(health, JSON_COMPACT);
+
+		r = text ? short_annotate(s->doc, "image_health", text) : fail(ENOMEM, "make a spec");
+	}
+	return r;
+}
+
+static int layers_take(struct short_form *s, const struct image_root *root)
+{
+	json_t *layers = json_array();
+
+	for (size_t i = 0; layers && i < root->layers.count; i++)
+		if (json_array_append_new(layers, json_string(root->layers.items[i])) < 0) {
+			json_decref(layers);
+			layers = NULL;
+		}
+	if (!layers)
+		return fail(ENOMEM, "make a spec");
+	json_decref(s->layers);
+	s->layers = layers;
+	return 0;
+}
+
+static int root_apply(struct short_form *s, const struct json_at *at, const struct image_root *root)
+{
+	int r = layers_take(s, root);
+
+	if (r == 0)
+		r = short_annotate(s->doc, "image", root->name);
+	if (r == 0)
+		r = short_annotate(s->doc, IMAGE_ANNOTATION, root->manifest);
+	if (!root->config || json_is_null(root->config))
+		return r;
+	if (r == 0 && !json_is_object(root->config))
+		r = json_fail(at, "the image's config must be an object, not %s", json_type_text(root->config));
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(members); i++)
+		r = member_apply(s, at, &members[i], root->config);
+	return r < 0 ? r : notes_keep(s, at, root->config);
+}
+
+int short_image(struct short_form *s, const struct json_at *at, json_t *v)
+{
+	const struct json_at config = { .up = at, .key = "config" };
+	struct image_root root = { .name = NULL };
+	int r;
+
+	if (!json_is_string(v))
+		return json_fail(at, "must be the name of an image, not %s", json_type_text(v));
+	if (!*json_string_value(v))
+		return 0;
+	if (json_object_get(s->current, "layers"))
+		return json_fail(at, "makes the root already, and so do 'layers': give one of the two");
+	r = image_root_find(json_string_value(v), &root);
+	if (r == 0)
+		r = root_apply(s, &config, &root);
+	image_root_done(&root);
+	return r;
+}

@@ -1,0 +1,150 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Containers whose root is an image of the store.
+# shellcheck disable=SC2154 # set by what is loaded
+load helpers
+
+IMAGE=${NACELLE_IMAGE:-${NACELLE%/*}/nacelle-image}
+
+setup_file()
+{
+	bats_require_minimum_version 1.8.0
+	"$here/../rootfs" "$BATS_FILE_TMPDIR/rootfs"
+	# in memory: each image is synced to its disk
+	mkdir "$BATS_FILE_TMPDIR/store"
+	mount -t tmpfs store "$BATS_FILE_TMPDIR/store"
+	export NACELLE_STORE=$BATS_FILE_TMPDIR/store/s
+	"$IMAGE" import "$BATS_FILE_TMPDIR/rootfs" plain
+	"$IMAGE" import -c 'ENTRYPOINT=["echo","entry"]' -c 'CMD=["cmd"]' -c ENV=A=image -c ENV=B=image -c USER=user -c WORKDIR=/made/here \
+		-c LABEL=l=x -c EXPOSE=80/tcp -c STOPSIGNAL=SIGUSR1 "$BATS_FILE_TMPDIR/rootfs" full
+}
+
+# bats test_tags=smoke
+@test "a stored image runs, and nothing of it is changed or left" {
+	before=$(find "$NACELLE_STORE/layers" | sort | sha256sum)
+	run -0 nacelle run plain sh -c 'id -u; touch /new && echo written; cat /etc/group | head -n 1'
+	is $'0\nwritten\nroot:x:0:'
+	run -1 nacelle run plain ls /new
+	[ "$(find "$NACELLE_STORE/layers" | sort | sha256sum)" = "$before" ]
+	[ -z "$(ls -A "$NACELLE_STORE/uses")" ]
+	nothing_left
+}
+
+@test "no other program is started for a stored image" {
+	run -0 env PATH="$PATH" strace -f -qq -e trace=execve -o calls "$NACELLE" --root "$STATE" --data "$DATA" run plain true
+	! grep nacelle-image calls
+	ldd "$NACELLE" 2>&1 | not grep -E 'archive|curl|crypto'
+}
+
+@test "what the config says holds, and gives way to the file and to flags" {
+	run -0 nacelle run full
+	is "entry cmd"
+	run -0 nacelle run full other words
+	is "entry other words"
+	run -0 nacelle run --entrypoint sh full -c 'id -u; pwd; echo $A $B'
+	is $'1000\n/made/here\nimage image'
+	run -0 nacelle run --entrypoint "" -e B=flag -u 7:8 -w /tmp full sh -c 'id -u; pwd; echo $A $B'
+	is $'7\n/tmp\nimage flag'
+	jq -n '{ image: "full", entrypoint: [], args: ["sh", "-c", "id -u; echo $A $B; pwd"], env: { A: "file" }, user: "root", cwd: "/" }' >spec.json
+	run -0 nacelle run ./spec.json
+	is $'0\nfile image\n/'
+	jq '. + { process: { env: ["A=section"] } }' spec.json >mixed.json
+	run -0 nacelle run ./mixed.json
+	has "section image"
+}
+
+@test "the expansion shows it all, labels and ports are notes" {
+	echo '{"image":"full"}' >spec.json
+	run -0 nacelle spec --expand spec.json
+	[ "$(jq -c .process.args <<<"$output")" = '["echo","entry","cmd"]' ]
+	[ "$(jq -r '.annotations["io.nacelle.image"]' <<<"$output")" = localhost/full:latest ]
+	[ "$(jq -r '.annotations["io.nacelle.label.l"]' <<<"$output")" = x ]
+	[ "$(jq -r '.annotations["io.nacelle.image_ports"]' <<<"$output")" = 80/tcp ]
+	[ "$(jq -r '.annotations["io.nacelle.stop_signal"]' <<<"$output")" = SIGUSR1 ]
+	[ "$(jq -r '.mounts[0].destination' <<<"$output")" = / ]
+}
+
+@test "an image that a container uses is not removed, not even by prune, until it is deleted" {
+	keeps
+	nacelle run -d --name "$ID" plain sleep 1000
+	run -125 "$IMAGE" rmi -f plain
+	has "$ID"
+	"$IMAGE" prune -a
+	run -0 nacelle exec "$ID" true
+	run -0 nacelle state "$ID"
+	has localhost/plain:latest
+	nacelle delete --force "$ID"
+	[ -z "$(ls -A "$NACELLE_STORE/uses")" ]
+	"$IMAGE" import "$BATS_FILE_TMPDIR/rootfs" full2
+	"$IMAGE" rmi full2
+}
+
+@test "a record that is gone does not keep the image for ever" {
+	nacelle run -d --name "$ID" plain sleep 1000
+	kill -KILL "$(init_pid)"
+	echo broken >"$STATE/$ID/state.json"
+	nacelle delete --force "$ID"
+	[ -z "$(ls -A "$NACELLE_STORE/uses")" ]
+}
+
+@test "what is not stored is fetched, and told when it cannot be" {
+	run -125 nacelle run 127.0.0.1:1/nothing
+	has "127.0.0.1:1"
+	has "nacelle-image pull"
+	run -125 nacelle run 'Bad Name'
+	one_line
+	run -125 nacelle run "$(printf 'a%.0s' {1..300})"
+	one_line
+	nothing_left
+}
+
+@test "layers beside an image are a contradiction; a bundle's ID that is an image is ambiguous" {
+	cp "$BUNDLE/config.json" .
+	run -125 nacelle run plain
+	has "both an image and an ID"
+	one_line
+	echo '{"image":"plain","layers":["/"],"args":["true"]}' >spec.json
+	run -125 nacelle run ./spec.json
+	has "spec.json: image: "
+	echo '{"image":["plain"]}' >spec.json
+	run -125 nacelle spec --expand spec.json
+	has "image: must be"
+}
+
+# config_is JQ - the image `plain` with another config, as a hostile registry would have sent it: stored by its new digests
+config_is()
+{
+	local dir=layout config manifest
+	rm -rf $dir
+	"$IMAGE" save plain "oci:$dir:x"
+	manifest=$(jq -r '.manifests[0].digest' $dir/index.json)
+	config=$(jq -r .config.digest "$dir/blobs/${manifest/://}")
+	jq -c ".config |= ((. // {}) | $1)" "$dir/blobs/${config/://}" >new.config
+	new=$(sha256sum new.config | cut -d' ' -f1)
+	cp new.config "$dir/blobs/sha256/$new"
+	jq -c --arg d "sha256:$new" --argjson s "$(stat -c %s new.config)" '.config.digest = $d | .config.size = $s' \
+		"$dir/blobs/${manifest/://}" >new.manifest
+	manifest=$(sha256sum new.manifest | cut -d' ' -f1)
+	cp new.manifest "$dir/blobs/sha256/$manifest"
+	jq -c --arg d "sha256:$manifest" --argjson s "$(stat -c %s new.manifest)" '.manifests[0].digest = $d | .manifests[0].size = $s' \
+		$dir/index.json >new.index && mv new.index $dir/index.json
+	"$IMAGE" load -q -n hostile "oci:$dir:x"
+}
+
+@test "configs that lie are refused with the place, or do no harm" {
+	for change in '.Env = "A=b"' '.Env = [1]' '.Cmd = "sh"' '.Cmd = [1]' '.Entrypoint = {}' '.User = 5' '.User = "-1"' '.User = "4294967295"' \
+		'.User = "nobody-here"' '.User = ":"' '.WorkingDir = 7' '.WorkingDir = "relative"' '.StopSignal = "SIGNOPE"' '.Labels = [1]' \
+		'.Labels = { a: 1 }' '.ExposedPorts = "80"' '.Env = ["=x"]' '.Cmd = ["a\u0000b"]'; do
+		config_is "$change" || continue	# nothing that is stored can be run
+		status=0
+		said=$(nacelle run hostile true 2>&1) || status=$?
+		echo "$change: $status $said"
+		[ $status = 125 ]
+		[ "$(wc -l <<<"$said")" = 1 ]
+	done
+	nothing_left
+	config_is '.WorkingDir = "/../../../../x" | .Cmd = ["pwd"]'
+	run -0 nacelle run hostile
+	is /x
+	[ ! -e /x ]
+}
