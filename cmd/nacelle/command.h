@@ -34,6 +34,7 @@ extern const struct command commands[];
 	extern const struct option_row name##_options[];                                           \
 	int cmd_##name(const struct globals *globals, int argc, char **argv)
 
+COMMAND(checkpoint);
 COMMAND(create);
 COMMAND(delete);
 COMMAND(events);
@@ -44,6 +45,7 @@ COMMAND(list);
 COMMAND(logs);
 COMMAND(pause);
 COMMAND(ps);
+COMMAND(restore);
 COMMAND(resume);
 COMMAND(run);
 COMMAND(spec);
