@@ -36,7 +36,7 @@ try()
 	for runtime in nacelle "$other"; do
 		bounded "$@" >"$work/$runtime.out" 2>&1 </dev/null
 		printf 'status %d\n' $? >>"$work/$runtime.out"
-		sed -Ei 's/[0-9a-f]{64}/ID/g; s/\r$//' "$work/$runtime.out"
+		sed -Ei "s/[0-9a-f]{64}/ID/g; s/-$runtime\\b/-RUNTIME/g; s/time=\"[^\"]*\"//; s/\r\$//" "$work/$runtime.out"
 	done
 	# shellcheck disable=SC2053 # a pattern
 	if [[ $(<$work/nacelle.out) == *$expected* ]] && cmp -s $work/nacelle.out "$work/$other.out"; then
@@ -57,7 +57,7 @@ bounded()
 	("$@") &
 	pid=$!
 	set +m
-	(sleep "${LIMIT:-120}" && kill -KILL -- -$pid) >/dev/null 2>&1 &
+	(sleep "${LIMIT:-300}" && kill -KILL -- -$pid) >/dev/null 2>&1 &
 	clock=$!
 	wait $pid
 	r=$?
