@@ -196,6 +196,9 @@ bats: all $(FAULTS) $(ATTACKS)
 	$(Q)tests/check bats
 lab: all tests $(ATTACKS)
 	$(Q)LAB=full tests/check lab
+engines: all
+	$(Q)tests/packages engines lab
+	$(Q)tests/check engines
 lint:
 	$(Q)tests/check lint
 FUZZ_SECONDS ?= 600
@@ -221,6 +224,6 @@ uninstall:
 clean:
 	$(Q)rm -rf build
 
-.PHONY: all tests bench-programs fuzzers check unit bats lab lint fuzz faults bench demo format man-fields install uninstall clean FORCE
+.PHONY: all tests bench-programs fuzzers check unit bats lab engines lint fuzz faults bench demo format man-fields install uninstall clean FORCE
 .SECONDARY:
 -include $(shell find $(B)/obj $(B)/fuzz/obj -name '*.d' 2>/dev/null)

@@ -30,6 +30,7 @@ struct child {
 	int start_sock;				/* listens for `start`; -1: SYNC_GO comes on sync */
 	int console_sock;			/* takes the terminal's master; -1 */
 	int stdio[3];				/* -1: as inherited */
+	bool keep_keyring;
 	unsigned int preserve_fds;		/* the listening sockets among them */
 	const struct activation *activation;	/* NULL in exec */
 	int hook_output[2];			/* stdout and stderr of hooks inside; opened by the child */

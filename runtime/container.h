@@ -36,6 +36,7 @@ struct container_options {
 	const char *console_socket;	/* unix socket that takes the terminal's master; NULL */
 	unsigned int preserve_fds;	/* fds 3…3+n-1 are handed on; those of activation come first */
 	struct activation activation;	/* what a service manager gave us */
+	bool keep_keyring;		/* the caller's session keyring, instead of a new one */
 	bool keep_terminal;		/* run -t: the master comes back in ret_terminal */
 	bool at_once;			/* container_create() starts it too: no container_go(), and no terminal to take */
 	bool remove_at_exit;		/* recorded for the keeper's deletion */
@@ -130,6 +131,7 @@ int container_no_such(const char *id);
 /* What `exec` adds to the container's own process. */
 struct exec_options {
 	const char *pid_file, *console_socket;
+	const char *cgroup;	/* below the container's own, and there already; NULL: where its process is */
 	const char *user;	/* "user[:group]" in place of the process's, looked up inside; NULL: as it says */
 	unsigned int preserve_fds;
 	bool keep_terminal;

@@ -110,6 +110,27 @@ int root_become(bool keep_groups)
 	return keep_groups ? 0 : groups_set(NULL, 0);
 }
 
+/* The change of user emptied the effective set: what follows, up to caps_drop(), is still our own work. */
+static int caps_raise(void)
+{
+	cap_t caps = cap_get_proc();
+	int r = 0;
+
+	if (!caps)
+		return fail(errno, "process.user: look at our capabilities");
+	for (cap_value_t cap = 0; cap < 64; cap++) {
+		cap_flag_value_t value = CAP_CLEAR;
+
+		if (cap_get_flag(caps, cap, CAP_PERMITTED, &value) < 0)
+			break;
+		(void)cap_set_flag(caps, CAP_EFFECTIVE, 1, &cap, value);
+	}
+	if (cap_set_proc(caps) < 0)
+		r = fail(errno, "process.user: keep capabilities over the change of user");
+	(void)cap_free(caps);
+	return r;
+}
+
 int user_become(const struct spec_process *process)
 {
 	const struct spec_user *user = &process->user;
@@ -125,7 +146,7 @@ int user_become(const struct spec_process *process)
 	if (setresuid(user->uid, user->uid, user->uid) < 0)
 		return fail(errno, "process.user.uid: become user %u (is it mapped?)", user->uid);
 	(void)umask(user->umask == SPEC_UNSET ? 0022 : (mode_t)user->umask);
-	return 0;
+	return user->uid == 0 ? 0 : caps_raise();
 }
 
 int caps_bound(const struct spec_process *process)

@@ -25,7 +25,7 @@ int limits_raise(pid_t pid, const struct spec_process *process);
 int limits_set(const struct spec_process *process);
 
 /*
- * user_become() - groups, gid, uid, umask; all capabilities that are permitted stay so, for caps_drop()
+ * user_become() - groups, gid, uid, umask; all capabilities that are permitted stay so, and in effect, for caps_drop()
  *
  * *Needs* CAP_SETUID and CAP_SETGID in the container's user namespace. Return: 0 or a recorded failure.
  */

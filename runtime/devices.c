@@ -34,16 +34,17 @@ struct node {
 	mode_t mode; /* with its type */
 	unsigned int major, minor;
 	int64_t uid, gid; /* SPEC_UNSET: nobody asked */
+	bool asked; /* by linux.devices: another file at its place is refused then (config-linux.md, "Devices") */
 };
 
 /* OCI config-linux.md, "Default Devices". */
 static const struct node defaults[] = {
-	{ "/dev/null", "null", S_IFCHR | 0666, 1, 3, SPEC_UNSET, SPEC_UNSET },
-	{ "/dev/zero", "zero", S_IFCHR | 0666, 1, 5, SPEC_UNSET, SPEC_UNSET },
-	{ "/dev/full", "full", S_IFCHR | 0666, 1, 7, SPEC_UNSET, SPEC_UNSET },
-	{ "/dev/random", "random", S_IFCHR | 0666, 1, 8, SPEC_UNSET, SPEC_UNSET },
-	{ "/dev/urandom", "urandom", S_IFCHR | 0666, 1, 9, SPEC_UNSET, SPEC_UNSET },
-	{ "/dev/tty", "tty", S_IFCHR | 0666, 5, 0, SPEC_UNSET, SPEC_UNSET },
+	{ "/dev/null", "null", S_IFCHR | 0666, 1, 3, SPEC_UNSET, SPEC_UNSET, false },
+	{ "/dev/zero", "zero", S_IFCHR | 0666, 1, 5, SPEC_UNSET, SPEC_UNSET, false },
+	{ "/dev/full", "full", S_IFCHR | 0666, 1, 7, SPEC_UNSET, SPEC_UNSET, false },
+	{ "/dev/random", "random", S_IFCHR | 0666, 1, 8, SPEC_UNSET, SPEC_UNSET, false },
+	{ "/dev/urandom", "urandom", S_IFCHR | 0666, 1, 9, SPEC_UNSET, SPEC_UNSET, false },
+	{ "/dev/tty", "tty", S_IFCHR | 0666, 5, 0, SPEC_UNSET, SPEC_UNSET, false },
 };
 
 static const struct {
@@ -149,6 +150,8 @@ static int node_make(int dir, const struct node *node, bool *bind)
 		/* In a user namespace the file system it stands on need not allow devices: bind. */
 		if (node_is(&st, node) && !*bind)
 			return 0;
+		if (node->asked && !*bind)
+			return fail_plain(EEXIST, "what is there already is not this device");
 		r = *bind ? 0 : name_clear(dir, node->name, &st);
 		if (r < 0)
 			return fail(-r, "replace what is there, which is not this device");
@@ -206,7 +209,7 @@ static bool is_redefined(const struct spec *spec, const char *path)
 
 static int spec_device_make(struct rootfs *r, const struct spec_device *d, bool *bind)
 {
-	struct node node = { .path = d->path, .uid = d->uid, .gid = d->gid };
+	struct node node = { .path = d->path, .uid = d->uid, .gid = d->gid, .asked = true };
 	cleanup_fd int folder = target_parent(r->root, d->path, &node.name);
 	bool never = false;
 

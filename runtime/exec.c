@@ -87,6 +87,21 @@ static char *unified_path(char *text)
 	return NULL;
 }
 
+/* A cgroup that somebody made below the container's. The path is judged as that of a spec is. */
+static int join_cgroup_below(struct join *j)
+{
+	cleanup_free char *asked = NULL;
+	int r = str_format(&asked, "%s/%s", j->state.cgroup_path, j->options->cgroup);
+
+	if (r == 0)
+		r = cgroup_path_resolve(asked, j->state.id, &j->cgroup.path);
+	if (r == 0)
+		r = cgroup_open(&j->cgroup);
+	if (r == CGROUP_NOT_FOUND)
+		return fail_plain(ENOENT, "there is no cgroup '%s' below the container's", j->options->cgroup);
+	return r < 0 ? fail_in(r, "cgroup '%s' below the container's", j->options->cgroup) : r;
+}
+
 /*
  * Where init is now, rather than where it was put: a payload that made children of its cgroup and enabled
  * controllers there (systemd does) lives in one of those, and no process may join the recorded one.
@@ -98,7 +113,9 @@ static int join_cgroup(struct join *j)
 	int r;
 
 	if (!j->state.cgroup_path)
-		return 0;
+		return j->options->cgroup ? fail_plain(ENOTSUP, "the container has no cgroup of its own") : 0;
+	if (j->options->cgroup)
+		return join_cgroup_below(j);
 	r = str_format(&file, "/proc/%d/cgroup", (int)j->state.pid);
 	if (r == 0)
 		r = fd_read_file(AT_FDCWD, file, &text);

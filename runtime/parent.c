@@ -316,6 +316,7 @@ static int child_clone(struct parent *p)
 	c->sync = p->child_sync;
 	memcpy(c->stdio, p->options->stdio, sizeof(c->stdio));
 	c->preserve_fds = p->options->preserve_fds;
+	c->keep_keyring = p->options->keep_keyring;
 	c->activation = &p->options->activation;
 	c->map_wait = p->plan.flags & CLONE_NEWUSER;
 	c->at_once = p->options->at_once;

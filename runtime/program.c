@@ -28,7 +28,8 @@ static int cannot_run(const char *name, int errnum)
 	if (errnum == EACCES)
 		text = "permission denied";
 	else if (errnum == EISDIR)
-		text = "is a directory";
+		/* docker before 23 knows the last two words alone */
+		text = "is a directory: permission denied";
 	else if (errnum == ENOEXEC)
 		text = "exec format error";
 	if (!text)

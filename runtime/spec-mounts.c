@@ -246,6 +246,20 @@ static int mount_check(const struct json_at *at, const struct spec_mount *m)
 	return 0;
 }
 
+/* config.md, "Mounts": a relative one, as old tools write it, counts from the root. */
+static int destination_finish(const struct json_at *at, struct spec_mount *m)
+{
+	cleanup_free char *relative = NULL;
+
+	if (*m->destination == '/')
+		return 0;
+	if (!*m->destination)
+		return json_fail(at, "'destination' is empty");
+	relative = m->destination;
+	m->destination = NULL;
+	return str_format(&m->destination, "/%s", relative);
+}
+
 int spec_mounts_finish(struct spec *spec)
 {
 	const struct json_at mounts_at = { .up = &JSON_ROOT, .key = "mounts" };
@@ -259,7 +273,9 @@ int spec_mounts_finish(struct spec *spec)
 			free(m->type);
 			m->type = NULL;
 		}
-		r = options_read(&at, m);
+		r = destination_finish(&at, m);
+		if (r == 0)
+			r = options_read(&at, m);
 		if (r == 0)
 			r = mount_check(&at, m);
 		if (r < 0)
@@ -276,7 +292,7 @@ int spec_mounts_finish(struct spec *spec)
 #define MOUNT(member) offsetof(struct spec_mount, member)
 
 const struct json_field spec_mount_fields[] = {
-	{ "destination", json_get_string, MOUNT(destination), JSON_REQUIRED | JSON_ABSOLUTE, NULL,
+	{ "destination", json_get_string, MOUNT(destination), JSON_REQUIRED, NULL,
 	  "where, inside; made when missing" },
 	{ "type", json_get_string, MOUNT(type), 0, NULL,
 	  "file system; 'bind' or 'none' with a bind option: a part of the host's tree" },

@@ -35,6 +35,7 @@ extern const struct command commands[];
 	int cmd_##name(const struct globals *globals, int argc, char **argv)
 
 COMMAND(check);
+COMMAND(checkpoint);
 COMMAND(create);
 COMMAND(delete);
 COMMAND(events);
@@ -45,6 +46,7 @@ COMMAND(list);
 COMMAND(logs);
 COMMAND(pause);
 COMMAND(ps);
+COMMAND(restore);
 COMMAND(resume);
 COMMAND(run);
 COMMAND(spec);

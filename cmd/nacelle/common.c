@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <regex.h>
 #include <string.h>
 
 #include "cmd/nacelle/command.h"
@@ -13,6 +14,7 @@
 #include "runtime/activation.h"
 #include "runtime/base/log.h"
 #include "runtime/spec-short.h"
+#include "runtime/state.h"
 
 enum { PRESERVED_MAX = 1024 };
 
@@ -76,6 +78,27 @@ const char *annotation(const struct container_info *info, const char *name)
 			return value + 1;
 	}
 	return NULL;
+}
+
+int ids_find(const struct globals *globals, const char *expression, struct str_list *ret_ids)
+{
+	struct str_list all = { .items = NULL };
+	regex_t compiled;
+	int r = regcomp(&compiled, expression, REG_EXTENDED | REG_NOSUB);
+
+	if (r != 0) {
+		char text[128];
+
+		(void)regerror(r, &compiled, text, sizeof(text));
+		return fail_plain(EINVAL, "--regex: '%s': %s", expression, text);
+	}
+	r = state_list(globals->place.root, &all);
+	for (size_t i = 0; r == 0 && i < all.count; i++)
+		if (regexec(&compiled, all.items[i], 0, NULL, 0) == 0)
+			r = str_list_add(ret_ids, all.items[i]);
+	str_list_done(&all);
+	regfree(&compiled);
+	return r;
 }
 
 int for_each_id(const struct globals *globals, const struct operands *operands,

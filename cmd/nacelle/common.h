@@ -12,6 +12,7 @@ struct activation;
 struct globals;
 struct container_info;
 struct operands;
+struct str_list;
 
 /* preserved_check() - whether the fds from 3 to 3 + @count - 1 were given to us. Return: 0 or a recorded failure. */
 int preserved_check(unsigned int count);
@@ -35,6 +36,14 @@ int look(const struct globals *globals, const char *id, struct container_info *r
 
 /* annotation() - value of a container's annotation "io.nacelle.@name", or NULL. Points into @info. */
 const char *annotation(const struct container_info *info, const char *name);
+
+/*
+ * ids_find() - the ids of all containers that a regular expression (POSIX, extended) fits
+ * @ret_ids: to be freed by str_list_done(), after a failure too
+ *
+ * Return: 0, or a recorded failure; none at all is no failure.
+ */
+int ids_find(const struct globals *globals, const char *expression, struct str_list *ret_ids);
 
 /*
  * for_each_id() - call @run for each operand, and go on after a failure

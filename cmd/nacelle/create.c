@@ -10,6 +10,7 @@
 struct create_options {
 	const char *bundle, *pid_file, *console_socket;
 	uint64_t preserve_fds;
+	bool keep_keyring;
 };
 
 #define CREATE(member) offsetof(struct create_options, member)
@@ -19,6 +20,7 @@ const struct option_row create_options[] = {
 	{ "pid-file", 0, OPTION_STRING, CREATE(pid_file), "FILE", "write the container's pid there" },
 	{ "console-socket", 0, OPTION_STRING, CREATE(console_socket), "SOCKET", "send the terminal to this unix socket" },
 	{ "preserve-fds", 0, OPTION_NUMBER, CREATE(preserve_fds), "N", "hand on N more open fds, from 3" },
+	{ "no-new-keyring", 0, OPTION_FLAG, CREATE(keep_keyring), NULL, "keep our session keyring" },
 	{ "no-pivot", 0, OPTION_REFUSED, 0, NULL, NULL },
 	{ .name = NULL },
 };
@@ -36,6 +38,7 @@ int cmd_create(const struct globals *globals, int argc, char **argv)
 	options = CONTAINER_OPTIONS(operands.items[0]);
 	options.pid_file = o.pid_file;
 	options.console_socket = o.console_socket;
+	options.keep_keyring = o.keep_keyring;
 	r = sockets_read((unsigned int)o.preserve_fds, &options.activation);
 	options.preserve_fds = (unsigned int)o.preserve_fds + options.activation.listen_fds;
 	if (r == 0)

@@ -21,7 +21,7 @@
 
 struct exec_flags {
 	bool detach, tty, interactive, no_new_privs, ignore_paused;
-	const char *process, *user, *cwd, *pid_file, *console_socket, *detach_keys;
+	const char *process, *cgroup, *apparmor, *label, *user, *cwd, *pid_file, *console_socket, *detach_keys;
 	struct str_list env, caps, gids;
 	uint64_t preserve_fds;
 };
@@ -41,6 +41,9 @@ const struct option_row exec_options[] = {
 	{ "cwd", 0, OPTION_STRING, EXEC(cwd), "DIR", "the same" },
 	{ "cap", 'c', OPTION_LIST, EXEC(caps), "CAPABILITY", "add a capability" },
 	{ "no-new-privs", 0, OPTION_FLAG, EXEC(no_new_privs), NULL, "it cannot gain privileges" },
+	{ "apparmor", 0, OPTION_STRING, EXEC(apparmor), "PROFILE", "confine it by this AppArmor profile" },
+	{ "process-label", 0, OPTION_STRING, EXEC(label), "LABEL", "its SELinux label" },
+	{ "cgroup", 0, OPTION_STRING, EXEC(cgroup), "PATH", "a cgroup below the container's, which is there" },
 	{ "pid-file", 0, OPTION_STRING, EXEC(pid_file), "FILE", "write its pid there" },
 	{ "console-socket", 0, OPTION_STRING, EXEC(console_socket), "SOCKET", "send the terminal to this unix socket" },
 	{ "preserve-fds", 0, OPTION_NUMBER, EXEC(preserve_fds), "N", "hand on N more open fds, from 3" },
@@ -191,6 +194,10 @@ static int flags_put(const struct exec_flags *o, json_t *process)
 		r = put(process, "cwd", json_string(o->cwd));
 	if (r == 0 && o->no_new_privs)
 		r = put(process, "noNewPrivileges", json_true());
+	if (r == 0 && o->apparmor)
+		r = put(process, "apparmorProfile", json_string(o->apparmor));
+	if (r == 0 && o->label)
+		r = put(process, "selinuxLabel", json_string(o->label));
 	return r;
 }
 
@@ -221,7 +228,7 @@ static int process_make(struct exec *e, const struct operands *operands)
 static int exec_create(struct exec *e, struct container_child *ret_child)
 {
 	struct exec_options options = {
-		.user = e->flags.user, .pid_file = e->flags.pid_file, .console_socket = e->flags.console_socket,
+		.cgroup = e->flags.cgroup, .user = e->flags.user, .pid_file = e->flags.pid_file, .console_socket = e->flags.console_socket,
 		.preserve_fds = (unsigned int)e->flags.preserve_fds, .keep_terminal = e->terminal,
 		.stdio = { -1, -1, -1 },
 	};

@@ -71,6 +71,7 @@ const struct option_row run_options[] = {
 	{ "init", 0, OPTION_REFUSED, 0, NULL, NULL },
 	{ "publish", 'p', OPTION_REFUSED, 0, NULL, NULL },
 	{ "vm", 0, OPTION_REFUSED, 0, NULL, NULL },
+	{ "no-new-keyring", 0, OPTION_FLAG, RUN(keep_keyring), NULL, "keep our session keyring" },
 	{ "no-pivot", 0, OPTION_REFUSED, 0, NULL, NULL },
 	{ .name = NULL },
 };
@@ -113,6 +114,7 @@ static int run_create(struct run *run, const int stdio[3], bool at_once, struct 
 
 	options.pid_file = run->o.pid_file;
 	options.console_socket = run->o.console_socket;
+	options.keep_keyring = run->o.keep_keyring;
 	options.preserve_fds = (unsigned int)run->o.preserve_fds + run->activation.listen_fds;
 	options.keep_terminal = run->terminal;
 	options.at_once = at_once;

@@ -60,7 +60,7 @@ load helpers
 @test "a folder is no program: 126, in docker's words" {
 	bundle '.process.args = ["/etc"]'
 	run -126 nacelle run -b "$BUNDLE" "$ID"
-	has 'exec: "/etc": is a directory'
+	has 'exec: "/etc": is a directory: permission denied'
 }
 
 @test "a file without permission in PATH is passed over for a later one" {

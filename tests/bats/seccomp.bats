@@ -35,6 +35,17 @@ filtered()
 	grep -P '^Seccomp_filters:\t1$' "/proc/$(init_pid)/status"
 }
 
+# bats test_tags=smoke
+@test "a filter without noNewPrivileges for a user who is not root, for exec too" {
+	detach 'sleep 1000' "$(filtered SCMP_ACT_ERRNO) | .process.noNewPrivileges = false | .process.user = { uid: 1000, gid: 1000 }"
+	run -0 grep -P '^(Uid|CapEff|CapPrm|NoNewPrivs|Seccomp):' "/proc/$(init_pid)/status"
+	[[ $output == $'Uid:\t1000\t1000\t1000\t1000\n'*$'CapPrm:\t0000000000'* ]]
+	has $'NoNewPrivs:\t0'
+	has $'Seccomp:\t2'
+	run -1 nacelle exec "$ID" mkdir /tmp/x
+	has "Operation not permitted"
+}
+
 @test "without linux.seccomp a full OCI config has no filter" {
 	detach 'sleep 1000'
 	grep -P '^Seccomp:\t0$' "/proc/$(init_pid)/status"

@@ -1,0 +1,92 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Options of crun's and runc's verbs that scripts use, beside those that the verbs' own files test.
+load helpers
+
+# several NAME... - containers of these names, after the test's own
+several()
+{
+	local name
+	keeps
+	payload 'sleep 1000'
+	for name in "$@"; do nacelle run -d -b "$BUNDLE" "$ID-$name"; done
+}
+
+@test "delete --regex deletes all that it fits, and nothing else" {
+	several aa ab ba
+	run -0 nacelle delete --force --regex "^$ID-a"
+	run -0 nacelle list -q
+	is "$ID-ba"
+	run -0 nacelle delete --regex "^$ID-none"
+	run -125 nacelle delete --regex '('
+	one_line
+	has "--regex: '('"
+}
+
+@test "kill --regex signals all that it fits" {
+	several aa ab ba
+	nacelle kill --regex "^$ID-a" KILL
+	for name in aa ab; do
+		until_true 20 bash -c "'$NACELLE' --root '$STATE' state '$ID-$name' | grep -q stopped"
+	done
+	[ "$(nacelle state "$ID-ba" | jq -r .status)" = running ]
+	run -125 nacelle kill --regex '[' KILL
+	one_line
+}
+
+# bats test_tags=smoke
+@test "exec --cgroup joins a cgroup below the container's, and never one outside" {
+	detach 'sleep 1000'
+	path=$(sed -n 's/^0:://p' "/proc/$(init_pid)/cgroup")
+	mkdir "$CGROUP$path/below"
+	nacelle exec -d --pid-file pid --cgroup below "$ID" sleep 1000
+	run -0 cat "/proc/$(<pid)/cgroup"
+	has "$path/below"
+	for wrong in nowhere .. ../.. below/../..; do
+		run -125 nacelle exec --cgroup "$wrong" "$ID" true
+		one_line
+	done
+}
+
+@test "exec --apparmor and --process-label are refused by name where there is no such module" {
+	detach 'sleep 1000'
+	[ -d /sys/kernel/security/apparmor ] || {
+		run -125 nacelle exec --apparmor some-profile "$ID" true
+		one_line
+		has AppArmor
+	}
+	[ -d /sys/fs/selinux ] || {
+		run -125 nacelle exec --process-label system_u:system_r:t:s0 "$ID" true
+		one_line
+		has SELinux
+	}
+}
+
+@test "--no-new-keyring keeps the caller's session keyring, otherwise it is a new one" {
+	command -v keyctl || skip "there is no keyctl"
+	cp "$(command -v keyctl)" .
+	inside='/keys/ld.so --library-path /keys /keys/keyctl show @s 2>&1 || true'
+	mkdir keys
+	cp keyctl keys/
+	ldd keyctl | awk '$3 ~ /^\// { print $3 } $1 ~ /^\/.*ld-linux/ { print $1 }' | xargs -I{} cp -L {} keys/
+	mv keys/ld-linux*.so* keys/ld.so
+	payload "$inside" ".mounts += [{ destination: \"/keys\", type: \"bind\", source: \"$PWD/keys\", options: [\"rbind\", \"ro\"] }]"
+	# shellcheck disable=SC2016 # for the inner shell
+	mine='keyctl add user nacelle-probe secret @s >/dev/null && exec "$@"'
+	run -0 keyctl session - bash -c "$mine" - "$NACELLE" --root "$STATE" run -b "$BUNDLE" "$ID"
+	lacks nacelle-probe
+	run -0 keyctl session - bash -c "$mine" - "$NACELLE" --root "$STATE" run --no-new-keyring -b "$BUNDLE" "$ID"
+	has nacelle-probe
+}
+
+@test "checkpoint and restore are refused in words, and change nothing" {
+	detach 'sleep 1000'
+	run -125 nacelle checkpoint --image-path /tmp/x --leave-running "$ID"
+	one_line
+	has "not supported"
+	run -125 nacelle restore --image-path /tmp/x --bundle "$BUNDLE" "$ID-2"
+	one_line
+	has "not supported"
+	[ "$(state .status)" = running ]
+	[ ! -e "$STATE/$ID-2" ]
+}

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash disable=SC2034 # what is set here is used by the scripts
+#
+# What the engines' scripts share. Each drives its engine twice for every case, once with nacelle and once with a runtime
+# that people already use beside it, and speaks TAP: a case has passed when nacelle's output holds what is expected, and
+# both outputs, which end in the exit status, are the same.
+#
+# This runs in the lab alone: engines are daemons, or leave things behind, and the machine must not keep them.
+
+[ "${NACELLE_LAB:-0}" = 1 ] || {
+	echo "tests/engines: these run in the lab: make engines" >&2
+	exit 125
+}
+work=/tmp/engines
+# away from what the machine's owner may build meanwhile
+NACELLE=$work/bin/nacelle
+mkdir -p $work/bin && cp build/bin/nacelle build/bin/nacelle-keeper $work/bin/ || exit
+tests=0
+ONLY=${ONLY:-}	# a pattern: the cases to run
+
+# runtimes OTHER - nacelle's name is always the first
+runtimes()
+{
+	other=$1
+	declare -gA program=([nacelle]=$NACELLE [$1]=$(command -v "$1"))
+}
+
+# try NAME EXPECTED COMMAND... - EXPECTED is a pattern of bash that nacelle's output has to match somewhere
+try()
+{
+	local name=$1 expected=$2 start=$SECONDS
+	shift 2
+	# shellcheck disable=SC2053 # a pattern
+	[ -z "$ONLY" ] || [[ $name == $ONLY ]] || return 0
+	tests=$((tests + 1))
+	for runtime in nacelle "$other"; do
+		bounded "$@" >"$work/$runtime.out" 2>&1 </dev/null
+		printf 'status %d\n' $? >>"$work/$runtime.out"
+		sed -Ei "s/[0-9a-f]{64}/ID/g; s/-$runtime\\b/-RUNTIME/g; s/time=\"[^\"]*\"//; s/\r\$//" "$work/$runtime.out"
+	done
+	# shellcheck disable=SC2053 # a pattern
+	if [[ $(<$work/nacelle.out) == *$expected* ]] && cmp -s $work/nacelle.out "$work/$other.out"; then
+		printf 'ok %d - %s # in %d s\n' $tests "$name" $((SECONDS - start))
+		return
+	fi
+	printf 'not ok %d - %s # in %d s\n' $tests "$name" $((SECONDS - start))
+	printf 'expected: %s\n' "$expected" | sed 's/^/# /'
+	sed 's/^/# nacelle: /' $work/nacelle.out
+	sed "s/^/# $other: /" "$work/$other.out"
+}
+
+# bounded COMMAND... - 124 when it is not over in time; what it started is ended
+bounded()
+{
+	local pid clock r
+	set -m
+	("$@") &
+	pid=$!
+	set +m
+	(sleep "${LIMIT:-300}" && kill -KILL -- -$pid) >/dev/null 2>&1 &
+	clock=$!
+	wait $pid
+	r=$?
+	kill $clock 2>/dev/null
+	wait $clock 2>/dev/null
+	return $r
+}
+
+# check NAME COMMAND... - what has nothing to be compared with
+check()
+{
+	local name=$1
+	shift
+	# shellcheck disable=SC2053 # a pattern
+	[ -z "$ONLY" ] || [[ $name == $ONLY ]] || return 0
+	tests=$((tests + 1))
+	if bounded "$@" >$work/check.out 2>&1 </dev/null; then
+		printf 'ok %d - %s\n' $tests "$name"
+	else
+		printf 'not ok %d - %s\n' $tests "$name"
+		sed 's/^/# /' $work/check.out
+	fi
+}
+
+finish()
+{
+	printf '1..%d\n' $tests
+}
+
+# status COMMAND... - its exit status alone; messages differ from runtime to runtime
+status()
+{
+	local out r
+	out=$("$@" 2>&1)
+	r=$?
+	echo "exit status $r"
+	[ -z "${VERBOSE:-}" ] || printf '%s\n' "$out" >&2
+}
+
+# until_true SECONDS COMMAND... - poll
+until_true()
+{
+	local end=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $end ] || {
+			echo "not in time: $*"
+			return 1
+		}
+		sleep 0.2
+	done
+}
+
+# image_tar FILE - a root file system as an archive, from busybox-static
+image_tar()
+{
+	tests/rootfs $work/rootfs && tar -C $work/rootfs -cf "$1" .
+}
+
+# the cgroup and the mounts of containers that are gone must be gone as well
+nothing_left()
+{
+	local left
+	left=$(find /sys/fs/cgroup -mindepth 1 -type d | grep -E "$1")
+	[ -z "$left" ] || {
+		printf 'cgroups left:\n%s\n' "$left"
+		return 1
+	}
+	left=$(ls -A /run/nacelle 2>/dev/null)
+	[ -z "$left" ] || {
+		printf 'state left: %s\n' "$left"
+		return 1
+	}
+}
+
+# image_archive FILE NAME - the same as an image that engines load: docker's archive, made by hand
+image_archive()
+{
+	local dir=$work/archive layer
+	mkdir -p $dir/layer && image_tar $dir/layer/layer.tar || return
+	layer=$(sha256sum $dir/layer/layer.tar | cut -d' ' -f1)
+	jq -nc --arg layer "sha256:$layer" '{ architecture: "amd64", os: "linux",
+		config: { Env: ["PATH=/usr/bin:/bin"], Cmd: ["sh"] },
+		rootfs: { type: "layers", diff_ids: [$layer] }, history: [{ created_by: "tests" }] }' >$dir/config.json
+	jq -nc --arg name "$2" '[{ Config: "config.json", RepoTags: [$name], Layers: ["layer/layer.tar"] }]' >$dir/manifest.json
+	tar -C $dir -cf "$1" manifest.json config.json layer
+}
