@@ -43,7 +43,9 @@ IMAGE   := $(wildcard image/*.c)
 KVM     := $(wildcard runtime/kvm/*.c)
 CMD     := $(wildcard cmd/nacelle/*.c)
 KEEPER  := $(wildcard cmd/nacelle-keeper.c)
-LIBSRC  := $(BASE) $(LEAVES) $(RUNTIME) $(SERVICE)
+# of the monitor's: what it is told, and how a guest is spoken to
+VMSIDE  := $(addprefix runtime/kvm/,attend.c channel.c config.c)
+LIBSRC  := $(BASE) $(LEAVES) $(RUNTIME) $(SERVICE) $(VMSIDE)
 MAN     := $(wildcard man/*.[1-8])
 objs     = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
@@ -112,12 +114,12 @@ $(B)/bin/nacelle-image: $(call objs,$(wildcard cmd/nacelle-image/*.c)) $(B)/lib/
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -pie $(LDFLAGS) -o $@ $^ $(IMAGELIBS) $(LDLIBS)
 
-# the KVM monitor: libc alone
+# the KVM monitor: libc alone, and no loader: it is all that there is in its cell
 $(B)/lib/kvm.a: $(call objs,$(KVM))
 $(B)/bin/nacelle-vmm: $(B)/obj/cmd/nacelle-vmm.o $(B)/lib/kvm.a $(B)/lib/base.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) -pie $(LDFLAGS) -o $@ $^ -lpthread
+	$(Q)$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $^ -lpthread
 
 # tests/unit/test-x.c -> build/test/test-x, linked with all that a test may call
 $(TESTS): $(B)/test/%: $(B)/obj/tests/unit/%.o $(B)/obj/tests/unit/tap.o $(B)/obj/tests/unit/image-tar.o \
@@ -203,7 +205,7 @@ format:
 
 install: all
 	install -Dm755 -t $(DESTDIR)$(bindir) $(B)/bin/nacelle $(B)/bin/nacelle-image
-	install -Dm755 -t $(DESTDIR)$(libexecdir) $(B)/bin/nacelle-keeper
+	install -Dm755 -t $(DESTDIR)$(libexecdir) $(addprefix $(B)/bin/,nacelle-keeper)
 	$(foreach page,$(MAN),install -Dm644 -t $(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(page))) $(page);)
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(bindir)/,nacelle nacelle-image) $(DESTDIR)$(libexecdir)/nacelle-keeper
