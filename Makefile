@@ -36,7 +36,7 @@ LDLIBS   := -Wl,-Bstatic -lseccomp -lcap -ljansson -Wl,-Bdynamic
 STATIC   := $(if $(filter 1,$(SAN)),-pie,-static)
 
 BASE    := $(wildcard runtime/base/*.c)
-LEAVES  := $(wildcard cgroups/*.c seccomp/*.c runtime/net/*.c)
+LEAVES  := $(filter-out %-none.c,$(wildcard cgroups/*.c seccomp/*.c runtime/net/*.c))
 RUNTIME := $(wildcard runtime/*.c)
 SERVICE := $(wildcard runtime/service/*.c)
 IMAGE   := $(wildcard image/*.c)
@@ -49,7 +49,7 @@ LIBSRC  := $(BASE) $(LEAVES) $(RUNTIME) $(SERVICE) $(VMSIDE)
 MAN     := $(wildcard man/*.[1-8])
 objs     = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
-PROGRAMS := $(addprefix $(B)/bin/,nacelle nacelle-keeper nacelle-image nacelle-vmm)
+PROGRAMS := $(addprefix $(B)/bin/,nacelle nacelle-keeper nacelle-image nacelle-vmm nacelle-guest)
 TESTS    := $(patsubst tests/unit/%.c,$(B)/test/%,$(wildcard tests/unit/test-*.c))
 ATTACKS  := $(patsubst tests/attack/%.c,$(B)/attack/%,$(wildcard tests/attack/*.c))
 BENCHES  := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
@@ -120,6 +120,12 @@ $(B)/bin/nacelle-vmm: $(B)/obj/cmd/nacelle-vmm.o $(B)/lib/kvm.a $(B)/lib/base.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $^ -lpthread
+
+# the guest's agent: all of the runtime, and nothing else in the guest's first file system
+$(B)/bin/nacelle-guest: $(B)/obj/cmd/nacelle-guest.o $(B)/obj/cgroups/systemd-bus-none.o $(B)/lib/nacelle.a
+	$(call say,LD)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $^ $(if $(filter -static,$(STATIC)),$(filter-out -Wl%,$(LDLIBS)),$(LDLIBS))
 
 # tests/unit/test-x.c -> build/test/test-x, linked with all that a test may call
 $(TESTS): $(B)/test/%: $(B)/obj/tests/unit/%.o $(B)/obj/tests/unit/tap.o $(B)/obj/tests/unit/image-tar.o \
@@ -205,7 +211,7 @@ format:
 
 install: all
 	install -Dm755 -t $(DESTDIR)$(bindir) $(B)/bin/nacelle $(B)/bin/nacelle-image
-	install -Dm755 -t $(DESTDIR)$(libexecdir) $(addprefix $(B)/bin/,nacelle-keeper)
+	install -Dm755 -t $(DESTDIR)$(libexecdir) $(addprefix $(B)/bin/,nacelle-keeper nacelle-vmm nacelle-guest)
 	$(foreach page,$(MAN),install -Dm644 -t $(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(page))) $(page);)
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(bindir)/,nacelle nacelle-image) $(DESTDIR)$(libexecdir)/nacelle-keeper
