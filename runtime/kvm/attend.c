@@ -18,6 +18,7 @@
 #include "runtime/base/cleanup.h"
 #include "runtime/base/error.h"
 #include "runtime/base/pump.h"
+#include "runtime/base/str.h"
 #include "runtime/kvm/vsock.h"
 
 /* Not passed on: what is about our own doings, and faults of our own. */
@@ -43,21 +44,42 @@ static int ended_early(void)
 	return fail_plain(ECONNRESET, "the virtual machine ended before its process did");
 }
 
-/* The answer comes when the guest listens, which takes as long as it boots. */
+/* Somebody who waits for a guest that never listens may give up. */
+static int interrupted(const struct attend *a)
+{
+	struct signalfd_siginfo info;
+
+	if (read(a->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return 0;
+	return fail_exit(fail_plain(EINTR, "interrupted before the virtual machine answered"),
+			 128 + (int)info.ssi_signo);
+}
+
+/*
+ * The answer comes when the guest listens, which takes as long as it boots. Who runs the machine keeps
+ * signals until there is somebody to pass them on to.
+ */
 static int answer_await(const struct attend *a, int stream)
 {
 	struct pollfd wait[] = {
 		{ .fd = stream, .events = POLLIN },
 		{ .fd = a->machine, .events = POLLIN },
+		{ .fd = a->machine < 0 ? a->signals : -1, .events = POLLIN },
 	};
 	struct vsock_answer answer;
 	ssize_t n;
+	int r;
 
 	while (!wait[0].revents) {
 		if (poll(wait, ARRAY_SIZE(wait), -1) < 0 && errno != EINTR)
 			return fail(errno, "wait for the virtual machine");
-		if (!wait[0].revents && wait[1].revents)
+		if (wait[0].revents)
+			break;
+		if (wait[1].revents)
 			return ended_early();
+		r = wait[2].revents ? interrupted(a) : 0;
+		if (r < 0)
+			return r;
 	}
 	n = recv(stream, &answer, sizeof(answer), MSG_WAITALL);
 	if (n != (ssize_t)sizeof(answer))
@@ -103,6 +125,7 @@ static void signals_pass(const struct attend *a)
 static int word_take(const struct attend *a, int *ret_status)
 {
 	struct channel_message m;
+	char shown[2048];
 	int r = channel_receive(a->streams[CHANNEL_CONTROL], &m);
 
 	if (r < 0)
@@ -113,7 +136,9 @@ static int word_take(const struct attend *a, int *ret_status)
 		*ret_status = m.detail;
 		r = 1;
 		break;
-	case CHANNEL_FAILED: r = fail_exit(fail_plain(EREMOTEIO, "%s", m.text), m.detail); break;
+	case CHANNEL_FAILED:
+		r = fail_exit(fail_plain(EREMOTEIO, "%s", str_printable(shown, sizeof(shown), m.text)), m.detail);
+		break;
 	case CHANNEL_NONE: r = ended_early(); break;
 	default: r = fail_plain(EPROTO, "the virtual machine's agent said something unexpected"); break;
 	}

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 # `vm`: the same container under a kernel of its own. The guest's kernel is the lab's.
+# shellcheck disable=SC2154 # stderr is set by bats' run
 load helpers
 
 # Kernels and archives are made once for all tests.
