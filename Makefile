@@ -38,18 +38,20 @@ STATIC   := $(if $(filter 1,$(SAN)),-pie,-static)
 BASE    := $(wildcard runtime/base/*.c)
 # what a container needs of the store has no library behind it
 STORE   := image/store.c image/image.c image/reference.c
-LEAVES  := $(wildcard cgroups/*.c seccomp/*.c runtime/net/*.c) $(STORE)
+LEAVES  := $(filter-out %-none.c,$(wildcard cgroups/*.c seccomp/*.c runtime/net/*.c)) $(STORE)
 RUNTIME := $(wildcard runtime/*.c)
 SERVICE := $(wildcard runtime/service/*.c)
 IMAGE   := $(wildcard image/*.c)
 KVM     := $(wildcard runtime/kvm/*.c)
 CMD     := $(filter-out cmd/nacelle/twin-%.c,$(wildcard cmd/nacelle/*.c))
 KEEPER  := $(wildcard cmd/nacelle-keeper.c)
-LIBSRC  := $(BASE) $(LEAVES) $(RUNTIME) $(SERVICE)
+# of the monitor's: what it is told, and how a guest is spoken to
+VMSIDE  := $(addprefix runtime/kvm/,attend.c channel.c config.c)
+LIBSRC  := $(BASE) $(LEAVES) $(RUNTIME) $(SERVICE) $(VMSIDE)
 MAN     := $(wildcard man/*.[1-8])
 objs     = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
-PROGRAMS := $(addprefix $(B)/bin/,nacelle nacelle-shared nacelle-keeper nacelle-image nacelle-vmm)
+PROGRAMS := $(addprefix $(B)/bin/,nacelle nacelle-shared nacelle-keeper nacelle-image nacelle-vmm nacelle-guest)
 TESTS    := $(patsubst tests/unit/%.c,$(B)/test/%,$(wildcard tests/unit/test-*.c))
 ATTACKS  := $(patsubst tests/attack/%.c,$(B)/attack/%,$(wildcard tests/attack/*.c))
 BENCHES  := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
@@ -97,7 +99,7 @@ $(B)/lib/%.a:
 	$(Q)rm -f $@ && ar rcs $@ $^
 
 # the command line twice: without a loader, which every start of a container would pay for, and with one (cmd/nacelle/program.h)
-$(B)/bin/nacelle: $(call objs,$(CMD) cmd/nacelle/twin-static.c) $(B)/lib/nacelle.a
+$(B)/bin/nacelle: $(call objs,$(CMD) cmd/nacelle/twin-static.c cgroups/systemd-library-none.c) $(B)/lib/nacelle.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(if $(filter 1,$(SAN)),-pie,-static-pie) $(LDFLAGS) -o $@ $^ -lseccomp -lcap -ljansson
@@ -119,12 +121,18 @@ $(B)/bin/nacelle-image: $(call objs,$(wildcard cmd/nacelle-image/*.c)) $(B)/lib/
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -pie $(LDFLAGS) -o $@ $^ $(IMAGELIBS) $(LDLIBS)
 
-# the KVM monitor: libc alone
+# the KVM monitor: libc alone, and no loader: it is all that there is in its cell
 $(B)/lib/kvm.a: $(call objs,$(KVM))
 $(B)/bin/nacelle-vmm: $(B)/obj/cmd/nacelle-vmm.o $(B)/lib/kvm.a $(B)/lib/base.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) -pie $(LDFLAGS) -o $@ $^ -lpthread
+	$(Q)$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $^ -lpthread
+
+# the guest's agent: all of the runtime, and nothing else in the guest's first file system
+$(B)/bin/nacelle-guest: $(B)/obj/cmd/nacelle-guest.o $(B)/obj/cgroups/systemd-library-none.o $(B)/lib/nacelle.a
+	$(call say,LD)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $^ $(if $(filter -static,$(STATIC)),$(filter-out -Wl%,$(LDLIBS)),$(LDLIBS))
 
 # tests/unit/test-x.c -> build/test/test-x, linked with all that a test may call
 $(TESTS): $(B)/test/%: $(B)/obj/tests/unit/%.o $(B)/obj/tests/unit/tap.o $(B)/obj/tests/unit/image-tar.o \
@@ -215,10 +223,10 @@ format:
 
 install: all
 	install -Dm755 -t $(DESTDIR)$(bindir) $(B)/bin/nacelle $(B)/bin/nacelle-image
-	install -Dm755 -t $(DESTDIR)$(libexecdir) $(B)/bin/nacelle-keeper $(B)/bin/nacelle-shared
+	install -Dm755 -t $(DESTDIR)$(libexecdir) $(addprefix $(B)/bin/,nacelle-keeper nacelle-shared nacelle-vmm nacelle-guest)
 	$(foreach page,$(MAN),install -Dm644 -t $(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(page))) $(page);)
 uninstall:
-	rm -f $(addprefix $(DESTDIR)$(bindir)/,nacelle nacelle-image) $(addprefix $(DESTDIR)$(libexecdir)/,nacelle-keeper nacelle-shared)
+	rm -f $(addprefix $(DESTDIR)$(bindir)/,nacelle nacelle-image) $(addprefix $(DESTDIR)$(libexecdir)/,nacelle-keeper nacelle-shared nacelle-vmm nacelle-guest)
 	rm -f $(foreach page,$(MAN),$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
 	-rmdir $(DESTDIR)$(libexecdir)
 clean:

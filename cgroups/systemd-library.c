@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * libsystemd, opened by dlopen(3): hardly anybody who starts a container needs it. A program without a loader cannot do
- * that: cmd/nacelle/twin-static.c stands in for this file there.
+ * that: systemd-library-none.c stands in for this file there.
  */
 #include "cgroups/systemd-internal.h"
 

@@ -26,6 +26,7 @@
 #include "runtime/devices.h"
 #include "runtime/hooks.h"
 #include "runtime/launch.h"
+#include "runtime/machine.h"
 #include "runtime/memory-policy.h"
 #include "runtime/mounts.h"
 #include "runtime/namespaces.h"
@@ -333,7 +334,11 @@ static int hooks_start_container(struct child *c)
 
 static int fds_close(struct child *c)
 {
+	int *const mine[] = { &c->sync, &c->launcher, &c->label.proc };
 	int r = fd_close_on_exec_from(3 + c->preserve_fds);
+
+	if (r == 0 && c->machine)
+		r = machine_hand_over(c->machine, mine, ARRAY_SIZE(mine));
 
 	/* The launcher writes the label there, and closes it. */
 	if (r == 0 && c->label.proc >= 0 && fcntl(c->label.proc, F_SETFD, 0) < 0)

@@ -13,6 +13,7 @@
 #include "runtime/spec.h"
 
 struct activation;
+struct machine;
 struct rootfs;
 struct seccomp_filter;
 struct state;
@@ -32,6 +33,7 @@ struct child {
 	int stdio[3];				/* -1: as inherited */
 	bool keep_keyring;
 	unsigned int preserve_fds;		/* the listening sockets among them */
+	const struct machine *machine;		/* the program is its monitor; NULL */
 	const struct activation *activation;	/* NULL in exec */
 	int hook_output[2];			/* stdout and stderr of hooks inside; opened by the child */
 	bool map_wait;				/* a new user namespace: wait for its maps */

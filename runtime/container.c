@@ -19,6 +19,7 @@
 #include "runtime/bundle.h"
 #include "runtime/hooks.h"
 #include "runtime/kept.h"
+#include "runtime/machine.h"
 #include "runtime/parent.h"
 #include "runtime/spec.h"
 
@@ -44,6 +45,8 @@ int container_create(const struct container_place *place, const struct bundle *b
 	};
 	int r;
 
+	if (bundle->spec->vm.set)
+		return machine_create(place, bundle, options, ret_child);
 	for (int ns = 0; ns < NS_COUNT; ns++)
 		p.plan.joins[ns] = p.child.joins[ns] = -1;
 	r = parent_create(&p);

@@ -20,6 +20,7 @@
 
 struct bundle;
 struct cgroup_stats;
+struct machine;
 struct spec_process;
 
 /* Where everything stands; from the command line and the configuration. */
@@ -42,6 +43,7 @@ struct container_options {
 	bool remove_at_exit;		/* recorded for the keeper's deletion */
 	const char *log;		/* file of its output, recorded for `logs`; NULL */
 	int stdio[3];			/* fds for the payload's 0, 1, 2; -1: our own */
+	struct machine *machine;	/* machine.c's own: the container is the cell of this one; NULL */
 };
 #define CONTAINER_OPTIONS(id_) ((struct container_options){ .id = (id_), .stdio = { -1, -1, -1 } })
 
@@ -136,6 +138,7 @@ struct exec_options {
 	unsigned int preserve_fds;
 	bool keep_terminal;
 	int stdio[3];
+	json_t *json;		/* what @process was read from; needed for a container in a virtual machine. Borrowed */
 };
 
 /*

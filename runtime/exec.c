@@ -20,6 +20,7 @@
 #include "runtime/guard.h"
 #include "runtime/kept.h"
 #include "runtime/lsm.h"
+#include "runtime/machine.h"
 #include "runtime/namespaces.h"
 #include "runtime/parent.h"
 #include "runtime/resctrl.h"
@@ -295,12 +296,28 @@ static void join_inherit(struct join *j)
 	}
 }
 
+/* What is joined is in the guest, and so is what it inherits: the agent there does the same. */
+static int join_machine(struct join *j, const char *id)
+{
+	struct container_child child;
+	int r = j->created ? fail_plain(EINVAL, "container '%s' is not running: its virtual machine is not started", id) :
+			     machine_exec(&j->dir, &j->process, j->options, &child);
+
+	if (r < 0)
+		return r;
+	j->pid = child.pid;
+	j->pidfd = child.pidfd;
+	return 0;
+}
+
 static int join_all(struct join *j, const struct container_place *place, const char *id)
 {
 	int r = join_target(j, place, id);
 
 	if (r < 0)
 		return r;
+	if (j->spec->vm.set)
+		return join_machine(j, id);
 	join_inherit(j);
 	r = lsm_check(NULL, &j->process);
 	if (r == 0)

@@ -33,6 +33,7 @@
 #include "runtime/idmap.h"
 #include "runtime/image-root.h"
 #include "runtime/lsm.h"
+#include "runtime/machine.h"
 #include "runtime/net-devices.h"
 #include "runtime/resctrl.h"
 #include "runtime/scheduling.h"
@@ -87,20 +88,27 @@ static int cgroup_choose(struct parent *p)
 	return str_copy(&p->state.cgroup_path, p->cgroup.path);
 }
 
+/* What the user wrote: of a machine's cell the container is told, not the cell. */
+static const struct spec *spec_told(const struct parent *p)
+{
+	return p->options->machine ? p->options->machine->spec : p->spec;
+}
+
 static int record_first(struct parent *p)
 {
+	const struct spec *spec = spec_told(p);
 	struct state *s = &p->state;
 	int r = str_copy(&s->id, p->options->id);
 
 	if (r == 0)
 		r = str_copy(&s->bundle, p->bundle->folder);
 	if (r == 0)
-		r = str_copy(&s->oci_version, p->spec->oci_version);
-	if (r == 0 && p->spec->root_path)
-		r = p->spec->root_path[0] == '/' ? str_copy(&s->rootfs, p->spec->root_path) :
-			str_format(&s->rootfs, "%s/%s", p->bundle->folder, p->spec->root_path);
-	for (size_t i = 0; r == 0 && i < p->spec->annotations.count; i++)
-		r = str_list_add(&s->annotations, p->spec->annotations.items[i]);
+		r = str_copy(&s->oci_version, spec->oci_version);
+	if (r == 0 && spec->root_path)
+		r = spec->root_path[0] == '/' ? str_copy(&s->rootfs, spec->root_path) :
+			str_format(&s->rootfs, "%s/%s", p->bundle->folder, spec->root_path);
+	for (size_t i = 0; r == 0 && i < spec->annotations.count; i++)
+		r = str_list_add(&s->annotations, spec->annotations.items[i]);
 	if (r == 0)
 		r = proc_boot_id(s->boot_id);
 	if (r == 0 && p->options->log)
@@ -118,7 +126,7 @@ static int record_first(struct parent *p)
 /* What `exec`, and poststop hooks, will work from: the bundle may change or go meanwhile. */
 static int spec_keep(struct parent *p)
 {
-	cleanup_free char *text = json_text(p->spec->json);
+	cleanup_free char *text = json_text(spec_told(p)->json);
 
 	if (!text)
 		return fail(ENOMEM, "keep the spec");
@@ -221,6 +229,11 @@ static int start_listen(struct parent *p)
 	return 0;
 }
 
+static int machine_prepare(struct parent *p)
+{
+	return p->options->machine ? machine_listen(p->options->machine, &p->dir) : 0;
+}
+
 static int console_prepare(struct parent *p)
 {
 	int ends[2];
@@ -318,6 +331,7 @@ static int child_clone(struct parent *p)
 	c->preserve_fds = p->options->preserve_fds;
 	c->keep_keyring = p->options->keep_keyring;
 	c->activation = &p->options->activation;
+	c->machine = p->options->machine;
 	c->map_wait = p->plan.flags & CLONE_NEWUSER;
 	c->at_once = p->options->at_once;
 	c->hooks_wait = p->spec->hooks[HOOK_PRESTART].count || p->spec->hooks[HOOK_CREATE_RUNTIME].count;
@@ -475,6 +489,7 @@ static const struct {
 	{ NULL,				root_prepare       },
 	{ NULL,				namespaces_choose  },
 	{ "prepare for start",		start_listen       },
+	{ "prepare the virtual machine", machine_prepare   },
 	{ NULL,				console_prepare    },
 	{ NULL,				cgroup_create      },
 	{ NULL,				child_clone        },

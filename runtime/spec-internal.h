@@ -55,11 +55,13 @@ extern const struct json_items spec_net_device_items;
 extern const struct json_field spec_personality_fields[]; /* of struct spec_linux itself */
 extern const struct json_field spec_memory_policy_fields[];
 extern const struct json_field spec_intel_rdt_fields[];
+extern const struct json_field spec_vm_fields[];
 json_getter spec_get_scheduler; /* (struct spec_scheduler) */
 json_getter spec_get_io_priority; /* (struct spec_io_priority) */
 json_getter spec_get_net_devices; /* (struct spec_linux) */
 json_getter spec_get_memory_policy; /* (struct spec_memory_policy) */
 json_getter spec_get_intel_rdt; /* (struct spec_intel_rdt) */
+json_getter spec_get_vm; /* (struct spec_vm) */
 json_getter spec_get_mask; /* (struct spec_mask): "0-3,7" */
 json_getter spec_get_text; /* (char *): a string; an empty one counts as absent */
 /* spec_get_words - (int64_t): an array of words, whose values are put together by "or". @arg: struct json_name */

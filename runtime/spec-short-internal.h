@@ -51,7 +51,7 @@ short_apply short_cap_add, short_cap_drop, short_security;
 short_apply short_layers, short_upper, short_read_only, short_tmpfs, short_volumes, short_devices;
 /* spec-short-linux.c */
 short_apply short_name, short_hostname, short_memory, short_cpus, short_pids, short_network,
-	short_sysctl, short_labels;
+	short_sysctl, short_labels, short_vm;
 short_apply short_stop_signal, short_stop_timeout;
 
 /* short_args_join() - process.args from entrypoint and args, when @s->current gave one of them. */

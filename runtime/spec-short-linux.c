@@ -260,3 +260,15 @@ int short_stop_timeout(struct short_form *s, const struct json_at *at, json_t *v
 	(void)snprintf(text, sizeof(text), "%" PRIu64, usec / 1000000 + (usec % 1000000 != 0));
 	return short_annotate(s->doc, "stop_timeout", text);
 }
+
+/* A flag's `true` keeps what the document's section says of the machine. */
+int short_vm(struct short_form *s, const struct json_at *at, json_t *v)
+{
+	if (!json_is_boolean(v))
+		return json_fail(at, "must be true or false, or OCI's object, not %s", json_type_text(v));
+	if (json_is_false(v)) {
+		(void)json_object_del(s->doc, "vm");
+		return 0;
+	}
+	return json_object_get(s->doc, "vm") ? 0 : short_set(s->doc, "vm", json_object());
+}

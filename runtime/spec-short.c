@@ -60,7 +60,7 @@ const struct short_key short_keys[] = {
 	{ "restart", NULL, "string", "when it is started again" },
 	{ "health", NULL, "object", "how to tell that it works" },
 	{ "log", NULL, "object", "where its output goes" },
-	{ "vm", NULL, "boolean", "run in a virtual machine of its own" },
+	{ "vm", short_vm, "boolean", "run in a virtual machine of its own" },
 	{ NULL, NULL, NULL, NULL },
 };
 

@@ -100,7 +100,7 @@ const struct json_field spec_root_fields[] = {
 	{ "annotations", json_get_map, SPEC(annotations), 0, NULL,
 	  "free notes; what 'io.nacelle.' begins is ours" },
 	{ "linux", json_get_object, SPEC(linux_), 0, spec_linux_fields, "what only Linux has" },
-	{ "vm", json_refuse, 0, 0, NULL, "a virtual machine of its own" },
+	{ "vm", spec_get_vm, SPEC(vm), 0, spec_vm_fields, "a virtual machine of its own" },
 	{ "windows", json_refuse, 0, 0, "is for Windows", "Windows only" },
 	{ "solaris", json_refuse, 0, 0, "is for Solaris", "Solaris only" },
 	{ "freebsd", json_refuse, 0, 0, "is for FreeBSD", "another system's" },
@@ -111,6 +111,7 @@ const struct json_field spec_root_fields[] = {
 const struct spec_getter spec_root_getters[] = {
 	{ get_timeout, "integer", SPEC_LEAF },
 	{ get_process, "object", SPEC_FIELDS },
+	{ spec_get_vm, "object", SPEC_FIELDS },
 	{ NULL, NULL, SPEC_LEAF },
 };
 
@@ -165,6 +166,7 @@ static struct spec *spec_new(json_t *v)
 		return NULL;
 	spec_process_init(&spec->process);
 	spec_linux_init(&spec->linux_);
+	spec->vm.vcpus = spec->vm.memory = SPEC_UNSET;
 	spec->json = json_incref(v);
 	return spec;
 }
@@ -221,6 +223,8 @@ struct spec *spec_free(struct spec *spec)
 	for (int i = 0; i < HOOK_KINDS; i++)
 		hooks_done(&spec->hooks[i]);
 	str_list_done(&spec->annotations);
+	free(spec->vm.kernel_path);
+	str_list_done(&spec->vm.kernel_parameters);
 	json_decref(spec->json);
 	free(spec);
 	return NULL;

@@ -173,6 +173,14 @@ struct spec_linux {
 	char *mount_label;		/* NULL: none */
 };
 
+/* A kernel of its own. */
+struct spec_vm {
+	bool set;
+	char *kernel_path;		/* NULL: one of the distribution's */
+	struct str_list kernel_parameters;
+	int64_t vcpus, memory;		/* SPEC_UNSET: as linux.resources has it; memory in bytes */
+};
+
 struct spec_hook {
 	char *path;
 	struct str_list args, env;	/* args empty: { path } */
@@ -203,6 +211,7 @@ struct spec {
 	bool process_set;
 	struct spec_mount *mounts;
 	size_t mount_count;
+	struct spec_vm vm;
 	struct spec_linux linux_;	/* "linux" is a macro in gnu17 */
 	struct spec_hooks hooks[HOOK_KINDS];
 	struct str_list annotations;	/* "key=value" */

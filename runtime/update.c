@@ -187,6 +187,9 @@ static int kept_resources(struct update *u, json_t **ret_linux, json_t **ret_res
 {
 	int r = kept_json(&u->dir, &u->spec);
 
+	if (r == 0 && json_object_get(u->spec, "vm"))
+		return fail_plain(ENOTSUP, "container '%s' is a virtual machine: not supported yet", u->id);
+
 	if (r < 0)
 		return r;
 	*ret_linux = json_object_get(u->spec, "linux");

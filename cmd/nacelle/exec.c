@@ -56,6 +56,7 @@ struct exec {
 	struct exec_flags flags;
 	const char *id;
 	struct spec_process process;
+	json_t *json;	/* what it was read from */
 	bool terminal;	/* it has one, and we keep its master */
 };
 
@@ -220,6 +221,7 @@ static int process_make(struct exec *e, const struct operands *operands)
 		r = flags_put(&e->flags, v);
 	if (r == 0)
 		r = spec_process_read(v, &e->process);
+	e->json = steal_ptr(&v);
 	return r < 0 && e->flags.process ? fail_in(r, "%s", e->flags.process) : r;
 }
 
@@ -230,7 +232,7 @@ static int exec_create(struct exec *e, struct container_child *ret_child)
 	struct exec_options options = {
 		.cgroup = e->flags.cgroup, .user = e->flags.user, .pid_file = e->flags.pid_file, .console_socket = e->flags.console_socket,
 		.preserve_fds = (unsigned int)e->flags.preserve_fds, .keep_terminal = e->terminal,
-		.stdio = { -1, -1, -1 },
+		.stdio = { -1, -1, -1 }, .json = e->json,
 	};
 
 	return container_exec(&e->globals->place, e->id, &e->process, &options, ret_child);
@@ -325,6 +327,7 @@ int cmd_exec(const struct globals *globals, int argc, char **argv)
 	else if (r == OPTIONS_HELPED)
 		r = 0;
 	spec_process_done(&e.process);
+	json_decref(e.json);
 	str_list_done(&e.flags.env);
 	str_list_done(&e.flags.caps);
 	str_list_done(&e.flags.gids);

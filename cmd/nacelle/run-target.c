@@ -48,6 +48,7 @@ static const struct override {
 	{ "cwd",          HOW_TEXT,     RUN(cwd),          "workdir" },
 	{ "hostname",     HOW_TEXT,     RUN(hostname),     "hostname" },
 	{ "read_only",    HOW_TRUE,     RUN(read_only),    "read-only" },
+	{ "vm",           HOW_TRUE,     RUN(vm),           "vm" },
 	{ "cap_add",      HOW_LIST,     RUN(cap_add),      "cap-add" },
 	{ "cap_drop",     HOW_LIST,     RUN(cap_drop),     "cap-drop" },
 	{ "network",      HOW_TEXT,     RUN(network),      "network" },

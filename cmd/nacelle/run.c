@@ -70,7 +70,7 @@ const struct option_row run_options[] = {
 	{ "no-subreaper", 0, OPTION_FLAG, RUN(no_subreaper), NULL, "taken for runc's sake: nothing is one here" },
 	{ "init", 0, OPTION_REFUSED, 0, NULL, NULL },
 	{ "publish", 'p', OPTION_REFUSED, 0, NULL, NULL },
-	{ "vm", 0, OPTION_REFUSED, 0, NULL, NULL },
+	{ "vm", 0, OPTION_FLAG, RUN(vm), NULL, "in a virtual machine of its own" },
 	{ "no-new-keyring", 0, OPTION_FLAG, RUN(keep_keyring), NULL, "keep our session keyring" },
 	{ "no-pivot", 0, OPTION_REFUSED, 0, NULL, NULL },
 	{ .name = NULL },

@@ -21,7 +21,7 @@ struct run_options {
 	/* What changes the spec. */
 	struct str_list env, env_file, volumes, tmpfs, devices, cap_add, cap_drop, ulimits, sysctl, security, labels;
 	const char *memory, *cpus, *pids, *user, *cwd, *hostname, *network, *entrypoint, *stop_signal, *stop_timeout;
-	bool read_only;
+	bool read_only, vm;
 };
 
 void run_options_done(struct run_options *o);

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "cgroups/systemd-internal.h"
 #include "cmd/nacelle/program.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/error.h"
@@ -20,10 +19,4 @@ int program_shared(char **argv)
 		return fd;
 	(void)fexecve(fd, argv, environ);
 	return fail(errno, "run the program for cgroups by systemd");
-}
-
-int systemd_library_open(const struct systemd_library **ret)
-{
-	(void)ret;
-	return fail_plain(ENOTSUP, "cgroups by systemd need 'nacelle-shared'");
 }

@@ -77,6 +77,20 @@ static int fds_check(const struct vm_config *config)
 	return 0;
 }
 
+static int attend_check(const struct vm_config *config)
+{
+	if (config->attended > 1)
+		return fail_plain(EINVAL, "attended: neither 0 nor 1");
+	if (!config->attended)
+		return 0;
+	for (int i = 0; i < VM_ATTEND_FDS; i++)
+		if (!fd_is_open(config->attend_fd[i]))
+			return fail_plain(EBADF, "attendant: descriptor %d is not open",
+					  config->attend_fd[i]);
+	return fd_is_open(config->attend_text) ? 0 :
+	       fail_plain(EBADF, "attendant: descriptor %d is not open", config->attend_text);
+}
+
 static int shares_check(const struct vm_config *config)
 {
 	if (config->share_count > VM_SHARES_MAX)
@@ -122,10 +136,13 @@ int vm_config_check(const struct vm_config *config)
 	if (r < 0)
 		return r;
 	r = shares_check(config);
+	if (r == 0)
+		r = attend_check(config);
 	if (r < 0)
 		return r;
 	for (unsigned int i = 0; i < config->device_count; i++) {
-		if (config->devices[i].kind == VM_DEVICE_FS && config->proc_fd < 0)
+		if (config->devices[i].kind == VM_DEVICE_FS && config->proc_fd < 0 &&
+		    !config->attended)
 			return fail_plain(EBADF, "device %u: a file server needs /proc/self/fd", i);
 		r = device_check(&config->devices[i], i);
 		if (r < 0)

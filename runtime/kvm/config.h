@@ -17,7 +17,7 @@
 
 enum {
 	VM_CONFIG_FD = 3,
-	VM_CONFIG_VERSION = 1,
+	VM_CONFIG_VERSION = 2,
 	VM_VCPUS_MAX = 16,
 	VM_DEVICES_MAX = 16,
 	VM_CMDLINE_SIZE = 2048, /* the kernel's own limit, the NUL included */
@@ -25,6 +25,7 @@ enum {
 	VM_DEVICE_FDS = 2,
 	VM_SHARES_MAX = 32,
 	VM_SHARE_NAME_SIZE = 64,
+	VM_ATTEND_FDS = 4,
 };
 
 /* Guest memory is a multiple of this, so that the host can back all of it with large pages. */
@@ -99,6 +100,9 @@ struct vm_share_config {
  * @stats_fd: a shared memfd of sizeof(struct vm_stats) that the monitor keeps up to date, or -1
  * @proc_fd: the monitor's own /proc/self/fd, needed by FS, or -1
  * @serial_fd: where the bytes of the early serial port go, or -1: there is no such port then
+ * @attended: 0, or 1: the monitor is the child of an attendant (runtime/kvm/attend.h) in the same program,
+ *      which runs what is in the file @attend_text by @attend_fd, and ends as that does. The monitor
+ *      then opens /proc/self/fd, @proc_fd, by itself: its number is not known before
  */
 struct vm_config {
 	uint32_t magic, version, size;
@@ -106,6 +110,8 @@ struct vm_config {
 	uint64_t memory;
 	uint32_t boot_kind;
 	int32_t kvm_fd, kernel_fd, initrd_fd, stats_fd, serial_fd, proc_fd;
+	uint32_t attended;
+	int32_t attend_fd[VM_ATTEND_FDS], attend_text;
 	uint32_t share_count;
 	struct vm_share_config shares[VM_SHARES_MAX];
 	uint32_t device_count;

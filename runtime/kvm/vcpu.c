@@ -24,8 +24,6 @@
 /* Far more than a thread that dispatches exits uses; only touched pages count. */
 enum { STACK_SIZE = 128 * 1024 };
 
-#define VCPU_KICK SIGUSR1
-
 int vcpu_init(struct vcpu *vcpu, struct vm *vm, const struct bus *ports, const struct bus *memory,
 	      unsigned int index, unsigned int vcpus, const struct x86_entry *entry)
 {

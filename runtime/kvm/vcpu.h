@@ -5,9 +5,13 @@
  * vcpu - one processor of the guest and the thread that runs it
  */
 
+#include <signal.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+
+/* Interrupts a processor that runs the guest. */
+#define VCPU_KICK SIGUSR1
 
 struct bus;
 struct kvm_run;

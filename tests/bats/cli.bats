@@ -86,7 +86,7 @@ options()
 }
 
 @test "what is not supported yet is refused by name" {
-	for option in --init --vm --no-pivot '--publish=80:80' '-p80:80'; do
+	for option in --init --no-pivot '--publish=80:80' '-p80:80'; do
 		run -125 nacelle run "$option" -b "$BUNDLE" "$ID"
 		has "not supported yet"
 		one_line

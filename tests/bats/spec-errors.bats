@@ -134,8 +134,10 @@ refused()
 	refused process.apparmorProfile
 	bundle '.linux.intelRdt = { closID: "x" }'
 	refused linux.intelRdt
-	bundle '.vm = { kernel: { path: "/boot/x" } }'
-	refused vm
+	bundle '.vm = { hypervisor: { path: "/usr/bin/x" } }'
+	refused vm.hypervisor
+	bundle '.vm = { hwConfig: { vcpus: 17 } }'
+	refused vm.hwConfig.vcpus
 }
 
 @test "no permission: a user who may not" {

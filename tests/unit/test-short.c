@@ -400,7 +400,7 @@ static void test_unknown_and_later_keys_are_refused(void)
 		{ "{" RUN ", 'restart': 'always'}", "restart: not supported yet" },
 		{ "{" RUN ", 'health': {'cmd': ['x']}}", "health: not supported yet" },
 		{ "{" RUN ", 'log': {'driver': 'x'}}", "log: not supported yet" },
-		{ "{" RUN ", 'vm': true}", "vm: not supported yet" },
+		{ "{" RUN ", 'vm': 1}", "vm: must be true or false" },
 		{ NULL, NULL },
 	});
 	CHECK(!expand_with("{" RUN "}", "{'memroy': 1}", NULL));

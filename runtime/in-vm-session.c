@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One process that the host wants run: made by the verbs that a host has, with pipes for its standard
+ * streams and a loop that moves what goes through them. Signals come as words, and the exit status
+ * goes as one, when all that was written before it is on its way.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/base/json.h"
+#include "runtime/base/log.h"
+#include "runtime/base/proc.h"
+#include "runtime/base/pump.h"
+#include "runtime/bundle.h"
+#include "runtime/container.h"
+#include "runtime/in-vm.h"
+#include "runtime/spec.h"
+
+#define CONTAINER "vm"
+
+static const struct container_place place = { .root = "/run/nacelle", .data = "/run/nacelle-data" };
+
+struct session {
+	int streams[CHANNEL_STREAMS];
+	int inside[3]; /* the payload's ends; -1 when handed over */
+	struct pump pumps[3];
+	struct channel_message asked;
+	struct container_child child;
+	bool ended;
+	int status;
+};
+
+static int pipes_make(struct session *s)
+{
+	for (int i = 0; i < 3; i++) {
+		int ends[2], ours;
+
+		if (pipe2(ends, O_CLOEXEC) < 0)
+			return fail(errno, "make a pipe");
+		ours = i == CHANNEL_STDIN ? ends[1] : ends[0];
+		s->inside[i] = i == CHANNEL_STDIN ? ends[0] : ends[1];
+		(void)fcntl(ours, F_SETFL, O_NONBLOCK);
+		(void)fcntl(s->streams[i], F_SETFL, O_NONBLOCK);
+		if (i == CHANNEL_STDIN)
+			pump_init(&s->pumps[i], s->streams[i], ours);
+		else
+			pump_init(&s->pumps[i], ours, s->streams[i]);
+	}
+	return 0;
+}
+
+static int container_run(struct session *s, json_t *v)
+{
+	struct container_options options = CONTAINER_OPTIONS(CONTAINER);
+	struct bundle bundle = { .folder = (char[]){ IN_VM_SHARES } };
+	int r = spec_read(v, &bundle.spec);
+
+	if (r < 0)
+		return r;
+	memcpy(options.stdio, s->inside, sizeof(options.stdio));
+	r = container_create(&place, &bundle, &options, &s->child);
+	if (r == 0)
+		r = container_go(&place, CONTAINER, &s->child);
+	(void)spec_free(bundle.spec);
+	return r;
+}
+
+static int process_run(struct session *s, json_t *v)
+{
+	struct exec_options options = { .pid_file = NULL };
+	struct spec_process process = { .cwd = NULL };
+	int r = spec_process_read(json_object_get(v, "process"), &process);
+
+	options.user = json_string_value(json_object_get(v, "user"));
+	options.json = json_object_get(v, "process");
+	memcpy(options.stdio, s->inside, sizeof(options.stdio));
+	if (r == 0)
+		r = container_exec(&place, CONTAINER, &process, &options, &s->child);
+	spec_process_done(&process);
+	return r;
+}
+
+static int start(struct session *s)
+{
+	cleanup_json json_t *v = NULL;
+	int r = channel_receive(s->streams[CHANNEL_CONTROL], &s->asked);
+
+	if (r < 0)
+		return r;
+	if (s->asked.word != CHANNEL_RUN && s->asked.word != CHANNEL_EXEC)
+		return fail_plain(EPROTO, "the host asked for nothing");
+	r = json_parse("what the host sent", s->asked.text, s->asked.size, &v);
+	if (r == 0)
+		r = pipes_make(s);
+	if (r == 0)
+		r = s->asked.word == CHANNEL_RUN ? container_run(s, v) : process_run(s, v);
+	for (int i = 0; i < 3; i++)
+		if (s->inside[i] >= 0)
+			(void)close(s->inside[i]);
+	return r;
+}
+
+/* Return: 0, or 1 when the host has gone: then so has whom it asked for. */
+static int word_take(struct session *s)
+{
+	struct channel_message m;
+	int r = channel_receive(s->streams[CHANNEL_CONTROL], &m);
+	bool gone = r < 0 || m.word != CHANNEL_SIGNAL;
+
+	if (gone)
+		(void)proc_signal(s->child.pidfd, SIGKILL);
+	else if (proc_signal(s->child.pidfd, (int)m.value) < 0)
+		log_warn("%s, ignoring", fail_text());
+	if (r == 0)
+		channel_message_done(&m);
+	return gone;
+}
+
+/* What was written before the end is delivered; a process left behind may hold the pipes for ever. */
+static void process_ended(struct session *s)
+{
+	int r = proc_reap(s->child.pid);
+
+	s->status = r < 0 ? STATUS_OURS : r;
+	s->ended = true;
+	pump_close(&s->pumps[CHANNEL_STDIN]);
+}
+
+static bool is_over(struct session *s)
+{
+	if (!s->ended)
+		return false;
+	for (int i = CHANNEL_STDOUT; i <= CHANNEL_STDERR; i++) {
+		pump_end(&s->pumps[i]);
+		if (!s->pumps[i].done)
+			return false;
+	}
+	return true;
+}
+
+static void attend(struct session *s)
+{
+	enum { CONTROL = 3 * PUMP_FDS, PROCESS, WAITS };
+	struct pollfd wait[WAITS];
+	bool gone = false;
+
+	while (!is_over(s) && !(gone && s->ended)) {
+		for (int i = 0; i < 3; i++)
+			pump_wants(&s->pumps[i], &wait[i * PUMP_FDS]);
+		wait[CONTROL] = (struct pollfd){
+			.fd = gone ? -1 : s->streams[CHANNEL_CONTROL],
+			.events = POLLIN,
+		};
+		wait[PROCESS] = (struct pollfd){ .fd = s->ended ? -1 : s->child.pidfd, .events = POLLIN };
+		if (poll(wait, WAITS, -1) < 0)
+			continue;
+		for (int i = 0; i < 3; i++)
+			pump_move(&s->pumps[i], &wait[i * PUMP_FDS]);
+		if (wait[CONTROL].revents)
+			gone = word_take(s) > 0;
+		if (wait[PROCESS].revents)
+			process_ended(s);
+	}
+}
+
+/* The host closes control when it has read all that there is: not before that may the machine go. */
+static void farewell(struct session *s)
+{
+	struct channel_message m;
+
+	while (channel_receive(s->streams[CHANNEL_CONTROL], &m) == 0 && m.word != CHANNEL_NONE)
+		channel_message_done(&m);
+}
+
+enum channel_word in_vm_session(int streams[CHANNEL_STREAMS])
+{
+	static struct session s;
+	int r;
+
+	s = (struct session){ .inside = { -1, -1, -1 }, .child = CONTAINER_CHILD_NONE };
+	memcpy(s.streams, streams, sizeof(s.streams));
+	(void)signal(SIGPIPE, SIG_IGN);
+	r = start(&s);
+	if (r < 0) {
+		(void)channel_send(s.streams[CHANNEL_CONTROL], CHANNEL_FAILED, (uint16_t)fail_status(), 0,
+				   fail_text(), strnlen(fail_text(), 4096));
+	} else {
+		(void)channel_send(s.streams[CHANNEL_CONTROL], CHANNEL_STARTED, 0, 0, NULL, 0);
+		attend(&s);
+		if (s.asked.word == CHANNEL_RUN)
+			sync();
+		(void)channel_send(s.streams[CHANNEL_CONTROL], CHANNEL_EXITED, (uint16_t)s.status, 0, NULL, 0);
+	}
+	farewell(&s);
+	return s.asked.word;
+}

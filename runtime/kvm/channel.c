@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What each word may carry stands in one table, by which both what is sent and what came are judged.
+ */
+#include "runtime/kvm/channel.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "runtime/base/cleanup.h"
+#include "runtime/base/error.h"
+
+enum { SIGNALS = 64, STATUSES = 255, REASON_MAX = 4096 };
+
+static const struct {
+	uint32_t detail_max, value_min, value_max, size_min, size_max;
+} rules[CHANNEL_WORDS] = {
+	[CHANNEL_JOIN] = { .detail_max = CHANNEL_CONTROL, .value_max = UINT32_MAX },
+	[CHANNEL_RUN] = { .size_min = 2, .size_max = CHANNEL_TEXT_MAX },
+	[CHANNEL_EXEC] = { .size_min = 2, .size_max = CHANNEL_TEXT_MAX },
+	[CHANNEL_SIGNAL] = { .value_min = 1, .value_max = SIGNALS },
+	[CHANNEL_FAILED] = { .detail_max = STATUSES, .size_min = 1, .size_max = REASON_MAX },
+	[CHANNEL_EXITED] = { .detail_max = STATUSES },
+};
+
+void channel_message_done(struct channel_message *message)
+{
+	free(message->text);
+	*message = (struct channel_message){ .word = CHANNEL_NONE };
+}
+
+int channel_header_check(const struct channel_header *header)
+{
+	uint32_t word = header->word;
+
+	if (header->magic != CHANNEL_MAGIC)
+		return fail_plain(EPROTO, "the other side speaks another version");
+	if (word == CHANNEL_NONE || word >= CHANNEL_WORDS)
+		return fail_plain(EPROTO, "an unknown word %u", word);
+	if (header->detail > rules[word].detail_max || header->value < rules[word].value_min ||
+	    header->value > rules[word].value_max || header->size < rules[word].size_min ||
+	    header->size > rules[word].size_max)
+		return fail_plain(EPROTO, "word %u with numbers out of range", word);
+	return 0;
+}
+
+/* Some of our sockets do not block, for the sake of others of their loop. */
+static int await(int fd, short events)
+{
+	struct pollfd ready = { .fd = fd, .events = events };
+
+	while (poll(&ready, 1, -1) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+static int send_all(int fd, const char *data, size_t size)
+{
+	while (size > 0) {
+		ssize_t n = send(fd, data, size, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EAGAIN && await(fd, POLLOUT) == 0)
+			continue;
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		data += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Return: how many bytes came before the end, or -errno. */
+static ssize_t receive_all(int fd, char *data, size_t size)
+{
+	size_t got = 0;
+
+	while (got < size) {
+		ssize_t n = recv(fd, data + got, size - got, 0);
+
+		if (n < 0 && errno == EAGAIN && await(fd, POLLIN) == 0)
+			continue;
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		got += (size_t)n;
+	}
+	return (ssize_t)got;
+}
+
+int channel_send(int fd, enum channel_word word, uint16_t detail, uint32_t value, const void *text,
+		 size_t size)
+{
+	const struct channel_header header = {
+		.magic = CHANNEL_MAGIC,
+		.word = (uint16_t)word,
+		.detail = detail,
+		.value = value,
+		.size = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size,
+	};
+	int r = channel_header_check(&header);
+
+	if (r < 0)
+		return r;
+	r = send_all(fd, (const char *)&header, sizeof(header));
+	if (r == 0 && size > 0)
+		r = send_all(fd, text, size);
+	return r < 0 ? fail(-r, "send to the other side") : 0;
+}
+
+int channel_receive(int fd, struct channel_message *ret)
+{
+	struct channel_header header;
+	cleanup_free char *text = NULL;
+	ssize_t n = receive_all(fd, (char *)&header, sizeof(header));
+	int r;
+
+	/* A machine that ended takes its streams with it. */
+	if (n == 0 || n == -ECONNRESET) {
+		*ret = (struct channel_message){ .word = CHANNEL_NONE };
+		return 0;
+	}
+	if (n < 0)
+		return fail((int)-n, "receive from the other side");
+	if (n != (ssize_t)sizeof(header))
+		return fail_plain(EPROTO, "the other side ended in the middle of a word");
+	r = channel_header_check(&header);
+	if (r < 0)
+		return r;
+	if (header.size > 0) {
+		text = malloc((size_t)header.size + 1);
+		if (!text)
+			return fail(ENOMEM, "receive from the other side");
+		n = receive_all(fd, text, header.size);
+		if (n != (ssize_t)header.size)
+			return fail_plain(EPROTO, "the other side ended in the middle of a word");
+		text[header.size] = '\0';
+	}
+	*ret = (struct channel_message){
+		.word = (enum channel_word)header.word,
+		.detail = header.detail,
+		.value = header.value,
+		.size = header.size,
+		.text = steal_ptr(&text),
+	};
+	return 0;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * machine - a container in a virtual machine: two of our containers, one inside the other
+ *
+ * Private to the life of a container. The outer one, the cell, is made by the same steps as any; its program is
+ * the monitor with an attendant, who has the container's standard streams, signals and exit status, so that
+ * every verb that looks at the container's process is right about a machine, too.
+ */
+
+#include <stdbool.h>
+
+#include "runtime/kvm/channel.h"
+#include "runtime/kvm/config.h"
+#include "runtime/spec-vm-split.h"
+#include "runtime/vm-kernel.h"
+
+struct bundle;
+struct container_child;
+struct container_options;
+struct container_place;
+struct exec_options;
+struct spec;
+struct spec_process;
+struct state_dir;
+
+/* All descriptors are above VM_CONFIG_FD, and keep their numbers in the monitor. */
+struct machine {
+	const struct spec *spec;	/* the user's */
+	struct vm_kernel kernel;
+	struct vm_split split;
+	struct vm_config config;
+	char *monitor, *cell;		/* paths */
+	int cache;			/* where kernels and archives are kept */
+	int sealed;			/* the configuration; made by machine_listen() */
+};
+
+/* machine_create() - container_create() for a spec with a machine. */
+int machine_create(const struct container_place *place, const struct bundle *bundle,
+		   const struct container_options *options, struct container_child *ret_child);
+
+/*
+ * machine_listen() - a step of the parent's: where the machine's streams begin, as "vm.sock" of the state folder
+ *
+ * The attendant's connections are made here, and the configuration is complete. Return: 0 or a recorded failure.
+ */
+int machine_listen(struct machine *machine, const struct state_dir *dir);
+
+/*
+ * machine_hand_over() - a step of the child's: the monitor's descriptors outlive the execve, at their places
+ * @mine: descriptors of the child's own that may have to make room; -1 are skipped
+ */
+int machine_hand_over(const struct machine *machine, int *const *mine, size_t count);
+
+/*
+ * machine_exec() - a further process in a running machine's container
+ * @options: json: OCI's process object
+ *
+ * Return: 0 with @ret_child an attendant, or a recorded failure.
+ */
+int machine_exec(const struct state_dir *dir, const struct spec_process *process, const struct exec_options *options,
+		 struct container_child *ret_child);
+
+/* machine_fd() - @fd at a number that the configuration can name; negative ones pass. Return: the fd or a recorded failure. */
+int machine_fd(int fd, const char *what);
+
+/* machine_connect() - the streams of one process. @listener: "vm.sock". Return: 0 or a recorded failure. */
+int machine_connect(const struct state_dir *dir, int ret_streams[CHANNEL_STREAMS]);

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * An archive of the "new ASCII" cpio format, as the kernel unpacks it into its first root. Modules are
+ * stored unpacked: the guest's kernel would need time, and on some configurations cannot.
+ * Source: Documentation/driver-api/early-userspace/buffer-format.rst.
+ */
+#include "runtime/vm-initramfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/base/fd.h"
+#include "runtime/base/str.h"
+#include "runtime/vm-kernel.h"
+#include "runtime/vm-modules.h"
+#include "runtime/vm-unpack.h"
+
+/* What is in the archive changes with these: count up. */
+enum { ARCHIVE_VERSION = 1, HEADER_SIZE = 110 };
+
+static const char *const needed[] = {
+	"virtio_mmio", "vmw_vsock_virtio_transport", "virtiofs", "overlay", NULL,
+};
+
+struct archive {
+	int fd;
+	uint32_t inode;
+	uint64_t size;
+};
+
+static int put(struct archive *a, const void *data, size_t size)
+{
+	int r = fd_write_all(a->fd, data, size);
+
+	a->size += size;
+	return r < 0 ? fail(-r, "write the archive") : 0;
+}
+
+static int pad(struct archive *a)
+{
+	static const char zeros[4];
+
+	return put(a, zeros, (4 - a->size % 4) % 4);
+}
+
+/* @device: major and minor, for a character device. */
+static int put_header(struct archive *a, const char *name, mode_t mode, uint64_t size, unsigned int major,
+		      unsigned int minor)
+{
+	char header[HEADER_SIZE + 1];
+	int r;
+
+	if (size > UINT32_MAX)
+		return fail_plain(EFBIG, "'%s' is too large", name);
+	(void)snprintf(header, sizeof(header), "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x",
+		       ++a->inode, (unsigned int)mode, 0, 0, 1, 0, (unsigned int)size, 0, 0, major, minor,
+		       (unsigned int)strlen(name) + 1, 0);
+	r = put(a, header, HEADER_SIZE);
+	if (r == 0)
+		r = put(a, name, strlen(name) + 1);
+	return r < 0 ? r : pad(a);
+}
+
+static int put_text(struct archive *a, const char *name, const char *text)
+{
+	int r = put_header(a, name, S_IFREG | 0644, strlen(text), 0, 0);
+
+	if (r == 0)
+		r = put(a, text, strlen(text));
+	return r < 0 ? r : pad(a);
+}
+
+static int put_file(struct archive *a, const char *name, mode_t mode, int fd)
+{
+	struct stat st;
+	off_t at = 0;
+	int r;
+
+	if (fstat(fd, &st) < 0)
+		return fail(errno, "look at '%s'", name);
+	r = put_header(a, name, S_IFREG | mode, (uint64_t)st.st_size, 0, 0);
+	while (r == 0 && at < st.st_size) {
+		ssize_t n = sendfile(a->fd, fd, &at, (size_t)(st.st_size - at));
+
+		if (n <= 0)
+			return fail(n < 0 ? errno : EIO, "copy '%s'", name);
+	}
+	a->size += (uint64_t)st.st_size;
+	return r < 0 ? r : pad(a);
+}
+
+/* "kernel/fs/fuse/fuse.ko.xz" is "lib/fuse.ko". */
+static int module_name(const char *path, char **ret_name)
+{
+	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *end = strstr(base, ".ko");
+
+	return str_format(ret_name, "lib/%.*s.ko", end ? (int)(end - base) : (int)strlen(base), base);
+}
+
+static int put_module(struct archive *a, int modules, const char *path, struct str_list *names)
+{
+	cleanup_fd int file = openat(modules, path, O_RDONLY | O_CLOEXEC), unpacked = -1;
+	cleanup_free char *name = NULL;
+	int r;
+
+	if (file < 0)
+		return fail(errno, "open module '%s'", path);
+	unpacked = vm_unpack_memory(file);
+	if (unpacked < 0)
+		return fail_in(unpacked, "module '%s'", path);
+	r = module_name(path, &name);
+	if (r == 0)
+		r = str_list_addf(names, "/%s", name);
+	return r < 0 ? r : put_file(a, name, 0644, unpacked);
+}
+
+static int put_modules(struct archive *a, const struct vm_kernel *kernel)
+{
+	struct str_list paths = { .items = NULL }, names = { .items = NULL };
+	cleanup_free char *text = NULL;
+	int r = vm_modules_list(kernel->modules, needed, &paths);
+
+	for (size_t i = 0; r == 0 && i < paths.count; i++)
+		r = put_module(a, kernel->modules, paths.items[i], &names);
+	if (r == 0)
+		r = str_copy(&text, "");
+	for (size_t i = 0; r == 0 && i < names.count; i++) {
+		char *longer = NULL;
+
+		r = str_format(&longer, "%s%s\n", text, names.items[i]);
+		if (r == 0) {
+			free(text);
+			text = longer;
+		}
+	}
+	if (r == 0)
+		r = put_text(a, "modules", text);
+	str_list_done(&paths);
+	str_list_done(&names);
+	return r;
+}
+
+static int archive_write(struct archive *a, const struct vm_kernel *kernel, int agent)
+{
+	static const char *const folders[] = { "dev", "lib", "new", "proc", "sys" };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(folders); i++)
+		r = put_header(a, folders[i], S_IFDIR | 0755, 0, 0, 0);
+	if (r == 0) /* the kernel gives it to the agent as its standard streams */
+		r = put_header(a, "dev/console", S_IFCHR | 0600, 0, 5, 1);
+	if (r == 0)
+		r = put_file(a, "init", 0755, agent);
+	if (r == 0)
+		r = put_modules(a, kernel);
+	return r < 0 ? r : put_header(a, "TRAILER!!!", 0, 0, 0, 0);
+}
+
+static int archive_make(const struct vm_kernel *kernel, int cache, int agent, const char *name)
+{
+	struct archive a = { .inode = 0 };
+	cleanup_free char *fresh = NULL;
+	cleanup_fd int fd = -1;
+	int r = str_format(&fresh, ".%s.%d", name, (int)getpid());
+
+	if (r < 0)
+		return r;
+	fd = openat(cache, fresh, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return fail(errno, "make '%s'", fresh);
+	a.fd = fd;
+	r = archive_write(&a, kernel, agent);
+	if (r == 0 && renameat(cache, fresh, cache, name) < 0)
+		r = fail(errno, "make '%s'", name);
+	if (r < 0)
+		(void)unlinkat(cache, fresh, 0);
+	return r;
+}
+
+int vm_initramfs_open(const struct vm_kernel *kernel, int cache, int agent)
+{
+	cleanup_free char *name = NULL;
+	struct stat st;
+	int fd, r;
+
+	if (fstat(agent, &st) < 0)
+		return fail(errno, "look at the guest's agent");
+	r = str_format(&name, "initramfs-%d-%s-%llx-%llx", ARCHIVE_VERSION, kernel->release,
+		       (unsigned long long)st.st_size,
+		       (unsigned long long)st.st_mtim.tv_sec * 1000000000ULL + (unsigned long long)st.st_mtim.tv_nsec);
+	if (r < 0)
+		return r;
+	fd = openat(cache, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd >= 0)
+		return fd;
+	r = archive_make(kernel, cache, agent, name);
+	if (r < 0)
+		return fail_in(r, "make the guest's first file system");
+	fd = openat(cache, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	return fd < 0 ? fail(errno, "open '%s'", name) : fd;
+}

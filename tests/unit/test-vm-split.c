@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What becomes of a spec for a virtual machine, and which modules its kernel is given. */
+#include "runtime/spec-vm-split.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "runtime/base/cleanup.h"
+#include "runtime/base/fd.h"
+#include "runtime/base/json.h"
+#include "runtime/base/str.h"
+#include "runtime/spec.h"
+#include "runtime/vm-modules.h"
+#include "runtime/vm-unpack.h"
+#include "tests/unit/tap.h"
+
+#define ALL "'ociVersion': '1.0.2', 'vm': {}, 'process': {'args': ['true'], 'cwd': '/', 'oomScoreAdj': 7}"
+#define NS  "{'type': 'mount'}, {'type': 'pid'}, {'type': 'network'}"
+
+static const struct vm_cell_parts parts = { .root = "/cell", .monitor = "/m/nacelle-vmm", .memory = 1 << 30 };
+
+static struct spec *spec_of(const char *text)
+{
+	cleanup_free char *copy = strdup(text);
+	cleanup_json json_t *v = NULL;
+	struct spec *spec = NULL;
+
+	for (char *p = copy; *p; p++)
+		*p = *p == '\'' ? '"' : *p;
+	if (json_parse("spec", copy, strlen(copy), &v) < 0 || spec_read(v, &spec) < 0)
+		printf("# %s\n", fail_text());
+	CHECK(spec);
+	return spec;
+}
+
+static void test_each_part_goes_where_its_kernel_is(void)
+{
+	struct spec *spec = spec_of(
+		"{" ALL ", 'root': {'path': 'rootfs', 'readonly': true}, 'hostname': 'h', 'annotations': {'a': 'b'},"
+		"'hooks': {'prestart': [{'path': '/p'}], 'startContainer': [{'path': '/s'}]},"
+		"'mounts': [{'destination': '/v', 'type': 'bind', 'source': '/data', 'options': ['bind']}],"
+		"'linux': {'namespaces': [" NS ", {'type': 'uts'}], 'cgroupsPath': '/x/y', 'resources':"
+		"{'cpu': {'shares': 512}, 'pids': {'limit': 9}, 'memory': {'limit': 67108864}}}}");
+	struct vm_split split;
+
+	CHECK_INT(vm_split_check(spec), 0);
+	CHECK_INT(vm_split(spec, "/bundle", "/shares", &parts, &split), 0);
+	CHECK_INT(split.share_count, 2);
+	CHECK_STR(split.shares[0].source, "/bundle/rootfs");
+	CHECK(split.shares[0].read_only && !split.shares[1].read_only);
+	CHECK_STR(split.shares[1].source, "/data");
+	CHECK_HAS(split.inner, "/shares/root0");
+	CHECK_HAS(split.inner, "/shares/volume1");
+	CHECK_HAS(split.inner, "startContainer");
+	CHECK_HAS(split.inner, "\"limit\":67108864");
+	CHECK(!strstr(split.inner, "bundle") && !strstr(split.inner, "/data") && !strstr(split.inner, "prestart"));
+	CHECK(!strstr(split.inner, "\"vm\"") && !strstr(split.inner, "cpu") && !strstr(split.inner, "oomScoreAdj"));
+	CHECK_STR(split.outer->root_path, "/cell");
+	CHECK_STR(split.outer->linux_.cgroups_path, "/x/y");
+	CHECK_INT(split.outer->linux_.resources.memory_max, 1 << 30);
+	CHECK_INT(split.outer->linux_.resources.cpu_shares, 512);
+	CHECK_INT(split.outer->process.oom_score_adj, 7);
+	CHECK_INT(split.outer->hooks[HOOK_PRESTART].count, 1);
+	CHECK_INT(split.outer->hooks[HOOK_START_CONTAINER].count, 0);
+	CHECK(split.outer->root_readonly && !split.outer->hostname && split.outer->linux_.seccomp);
+	CHECK(split.outer->linux_.namespaces[NS_USER].wanted && split.outer->linux_.namespaces[NS_NETWORK].wanted);
+	CHECK(split.outer->process.no_new_privileges);
+	CHECK(!(split.outer->process.capabilities.bounding & (1ULL << 21))); /* CAP_SYS_ADMIN */
+	vm_split_done(&split);
+	(void)spec_free(spec);
+}
+
+static void test_layers_become_shares(void)
+{
+	struct spec *spec = spec_of("{" ALL ", 'mounts': [{'destination': '/', 'type': 'overlay', 'source': 'overlay',"
+				    "'options': ['lowerdir=/a:b', 'upper=tmpfs']}], 'linux': {'namespaces': [" NS "]}}");
+	struct vm_split split;
+
+	CHECK_INT(vm_split(spec, "/bundle", "/shares", &parts, &split), 0);
+	CHECK_INT(split.share_count, 2);
+	CHECK_STR(split.shares[1].source, "/bundle/b");
+	CHECK(split.shares[0].read_only && split.shares[1].read_only);
+	CHECK_HAS(split.inner, "[\"lowerdir+=/shares/layer0\",\"lowerdir+=/shares/layer1\",\"upper=tmpfs\"]");
+	vm_split_done(&split);
+	(void)spec_free(spec);
+}
+
+static void test_what_has_no_home_is_refused_by_name(void)
+{
+	static const struct {
+		const char *members, *name;
+	} cases[] = {
+		{ "'linux': {'namespaces': [{'type': 'mount'}]}", "linux.namespaces" },
+		{ "'linux': {'namespaces': [" NS ", {'type': 'ipc', 'path': '/x'}]}", "'ipc'" },
+		{ "'linux': {'namespaces': [" NS "], 'devices': [{'path': '/dev/kvm', 'type': 'c', 'major': 10, 'minor': 232}]}",
+		  "/dev/kvm" },
+		{ "'linux': {'namespaces': [" NS "], 'resources': {'unified': {'memory.high': 'max'}}}", "unified" },
+		{ "'linux': {'namespaces': [" NS "], 'netDevices': {'eth0': {}}}", "netDevices" },
+		{ "'mounts': [{'destination': '/v', 'type': 'bind', 'source': '/d', 'options': ['bind', 'shared']}],"
+		  "'linux': {'namespaces': [" NS "]}", "shared propagation" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		cleanup_free char *text = NULL;
+		struct spec *spec;
+
+		CHECK_INT(str_format(&text, "{" ALL ", 'root': {'path': '/r'}, %s}", cases[i].members), 0);
+		spec = spec_of(text);
+		CHECK(vm_split_check(spec) < 0);
+		CHECK_HAS(fail_text(), cases[i].name);
+		(void)spec_free(spec);
+	}
+}
+
+static void file_make(int dir, const char *name, const char *text)
+{
+	CHECK_INT(fd_replace_file(dir, name, text, strlen(text), 0600), 0);
+}
+
+static void test_modules_come_after_what_they_need(void)
+{
+	static const char *const names[] = { "a_b", "built_in", "c", NULL };
+	static const char *const missing[] = { "d", NULL };
+	char folder[] = "/tmp/test-vm-XXXXXX";
+	struct str_list paths = { .items = NULL };
+	cleanup_fd int dir = -1;
+
+	CHECK(mkdtemp(folder));
+	dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	file_make(dir, "modules.dep", "kernel/x/c.ko.xz: kernel/y.ko kernel/z.ko\nkernel/xa_b.ko:\n"
+				      "kernel/a-b.ko: kernel/z.ko\nkernel/z.ko:\nkernel/y.ko: kernel/z.ko\n");
+	file_make(dir, "modules.builtin", "kernel/fs/built-in.ko\n");
+	CHECK_INT(vm_modules_list(dir, names, &paths), 0);
+	CHECK_INT(paths.count, 4);
+	CHECK_STR(paths.items[0], "kernel/z.ko");
+	CHECK_STR(paths.items[1], "kernel/a-b.ko");
+	CHECK_STR(paths.items[2], "kernel/y.ko");
+	CHECK_STR(paths.items[3], "kernel/x/c.ko.xz");
+	CHECK(vm_modules_list(dir, missing, &paths) < 0);
+	CHECK_HAS(fail_text(), "'d'");
+	str_list_done(&paths);
+	(void)unlinkat(dir, "modules.dep", 0);
+	(void)unlinkat(dir, "modules.builtin", 0);
+	(void)rmdir(folder);
+}
+
+static void test_what_is_packed_is_unpacked(void)
+{
+	/* printf hello | gzip -n */
+	static const unsigned char packed[] = { 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xcb, 0x48, 0xcd, 0xc9, 0xc9,
+						7, 0, 0x86, 0xa6, 0x10, 0x36, 5, 0, 0, 0 };
+	cleanup_fd int from = memfd_create("packed", MFD_CLOEXEC), to = -1, plain = memfd_create("plain", MFD_CLOEXEC);
+	char text[16] = "";
+
+	CHECK_INT(fd_write_all(from, packed, sizeof(packed)), 0);
+	to = vm_unpack_memory(from);
+	CHECK(to >= 0);
+	CHECK_INT(pread(to, text, sizeof(text), 0), 5);
+	CHECK_STR(text, "hello");
+	/* a part of it that begins as nothing known does is copied */
+	CHECK_INT(vm_unpack(from, 2, 3, plain), 0);
+	CHECK_INT(pread(plain, text, sizeof(text), 0), 3);
+	CHECK(vm_unpack(from, 2, 1000, plain) < 0);
+}
+
+int main(void)
+{
+	static const struct tap_test tests[] = {
+		TEST(test_each_part_goes_where_its_kernel_is),
+		TEST(test_layers_become_shares),
+		TEST(test_what_has_no_home_is_refused_by_name),
+		TEST(test_modules_come_after_what_they_need),
+		TEST(test_what_is_packed_is_unpacked),
+		{ NULL, NULL },
+	};
+
+	return tap_run(tests);
+}
