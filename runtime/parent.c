@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -40,7 +39,6 @@
 #include "runtime/spec-short.h"
 #include "runtime/spec.h"
 #include "runtime/sysctl.h"
-#include "seccomp/notify.h"
 
 enum { CGROUP_REMOVE_MS = 10000 };
 
@@ -187,7 +185,7 @@ static int cgroup_folder_find(struct parent *p)
 
 static int image_hold(struct parent *p)
 {
-	return image_root_hold(&p->spec->annotations, p->place->root, p->options->id);
+	return image_root_hold(&p->state.annotations, p->place->root, p->options->id);
 }
 
 static int root_prepare(struct parent *p)
@@ -509,63 +507,6 @@ static const struct {
 	{ NULL,				hooks_poststart    },
 };
 
-int parent_await(int sync, enum sync_word word, const struct spec *spec, const struct state *state, pid_t pid)
-{
-	const struct seccomp_profile *profile = spec->linux_.seccomp;
-	struct sync_message m;
-	int r;
-
-	while ((r = sync_receive(sync, &m)) == 0) {
-		cleanup_fd int fd = m.fd;
-		cleanup_free char *text = NULL;
-
-		if (m.word == word && !m.value)
-			return 0;
-		if (m.word == SYNC_FAILED)
-			return fail_exit(fail_plain((int)m.value, "%s", m.text), m.status);
-		if (m.word != SYNC_LISTENER || fd < 0 || !profile || !profile->listener_path)
-			return fail_plain(EPROTO, m.word == SYNC_NONE ? "the container's init was killed while "
-					  "it was set up" : "the container's init said something unexpected");
-		text = state_process_text(state, pid, profile->listener_metadata);
-		if (!text)
-			return fail(ENOMEM, "state for the seccomp listener");
-		r = seccomp_notify_send(profile->listener_path, text, fd);
-		if (r == 0)
-			r = sync_send(sync, SYNC_TAKEN, 0, -1);
-		if (r < 0)
-			return r;
-	}
-	return r;
-}
-
-int parent_send(int sync, enum sync_word word)
-{
-	struct pollfd said = { .fd = sync, .events = POLLIN };
-	struct sync_message m;
-	int r = sync_send(sync, word, 0, -1);
-
-	if (r == 0 || poll(&said, 1, 0) != 1)
-		return r;
-	if (sync_receive(sync, &m) == 0 && m.word == SYNC_FAILED)
-		return fail_exit(fail_plain((int)m.value, "%s", m.text), m.status);
-	return fail(-r, "speak to the container's init");
-}
-
-int parent_pid_file(const char *path, pid_t pid)
-{
-	cleanup_fd int fd = -1;
-	char text[16];
-	int r;
-
-	if (!path)
-		return 0;
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
-	if (fd < 0)
-		return fail(errno, "open the pid file '%s'", path);
-	r = fd_write_all(fd, text, (size_t)snprintf(text, sizeof(text), "%d", (int)pid));
-	return r < 0 ? fail(-r, "write the pid file '%s'", path) : 0;
-}
-
 /* Take back everything; the failure that brought us here keeps its text. */
 static void undo(struct parent *p)
 {
@@ -588,7 +529,7 @@ static void undo(struct parent *p)
 		if (state)
 			(void)hooks_run(p->spec, HOOK_POSTSTOP, state, false);
 	}
-	if (p->dir.fd >= 0 && image_root_release(&p->spec->annotations, p->place->root, p->options->id) < 0)
+	if (p->dir.fd >= 0 && image_root_release(&p->state.annotations, p->place->root, p->options->id) < 0)
 		log_warn("%s, ignoring", fail_text());
 	if (p->dir.fd >= 0 && state_remove(&p->dir, p->options->id) < 0)
 		log_warn("%s, ignoring", fail_text());

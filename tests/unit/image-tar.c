@@ -145,6 +145,9 @@ static void packed(const struct tar *t, char packer, int fd)
 
 	(void)archive_write_set_format_raw(a);
 	(void)(packer == 'g' ? archive_write_add_filter_gzip(a) : archive_write_add_filter_zstd(a));
+	/* The time of day is no part of what the tests compare. */
+	if (packer == 'g')
+		(void)archive_write_set_filter_option(a, "gzip", "timestamp", NULL);
 	(void)archive_write_set_bytes_in_last_block(a, 1);
 	archive_entry_set_filetype(e, AE_IFREG);
 	if (archive_write_open_fd(a, fd) != ARCHIVE_OK || archive_write_header(a, e) != ARCHIVE_OK ||
