@@ -6,6 +6,7 @@
  * for a race that nobody ran in proves nothing.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
@@ -102,12 +103,14 @@ static void exe_take(int pid)
 	(void)close(fd);
 }
 
-/* It has become the payload, whose own fds are no secret. */
+/* It has become the payload, whose own fds are no secret, or has even ended as that meanwhile. */
 static bool is_payload(int pid)
 {
 	char link[PATH_MAX];
 
-	return link_read(link, of(pid, "exe")) && !is_runtime(link) && !strstr(link, "memfd:nacelle");
+	if (!link_read(link, of(pid, "exe")))
+		return errno == ENOENT || errno == ESRCH;
+	return !is_runtime(link) && !strstr(link, "memfd:nacelle");
 }
 
 static void fds_take(int pid)
