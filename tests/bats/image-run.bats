@@ -32,7 +32,7 @@ setup_file()
 
 @test "no other program is started for a stored image" {
 	run -0 env PATH="$PATH" strace -f -qq -e trace=execve -o calls "$NACELLE" --root "$STATE" --data "$DATA" run plain true
-	! grep nacelle-image calls
+	not grep nacelle-image calls
 	ldd "$NACELLE" 2>&1 | not grep -E 'archive|curl|crypto'
 }
 
