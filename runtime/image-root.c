@@ -102,6 +102,9 @@ static int fetch(const struct settings *s, const char *name)
 		args[n++] = "--default-registry";
 		args[n++] = s->registry;
 	}
+	/* What a spec calls an image must not become an option. */
+	if (*name == '-')
+		return fail_plain(EINVAL, "image '%s': a name does not begin with '-'", name);
 	args[n] = name;
 	/* posix_spawn(3) takes what it never writes as char *const *. */
 	r = fetch_run((char *const *)(void *)args, &status);

@@ -12,13 +12,32 @@
 #include "runtime/image-root.h"
 #include "runtime/spec-short-internal.h"
 
+enum { ENV_MAX = 4096 };
+
+/* A name without a value stands for ours in a file of the operator's; an image is not to be told what it is. */
+static int image_env(struct short_form *s, const struct json_at *at, json_t *v)
+{
+	json_t *item;
+	size_t i;
+
+	if (json_array_size(v) > ENV_MAX)
+		return json_fail(at, "has more than %d variables", ENV_MAX);
+	json_array_foreach(v, i, item) {
+		const char *text = json_string_value(item);
+
+		if (text && !strchr(text, '='))
+			return json_fail(&(struct json_at){ .up = at, .index = i }, "must be NAME=VALUE");
+	}
+	return short_env(s, at, v);
+}
+
 /* How a member of the config becomes a short key. */
 static const struct member {
 	const char *name;
 	json_type type;
 	short_apply *apply;
 } members[] = {
-	{ "Env",	 JSON_ARRAY,  short_env },
+	{ "Env",	 JSON_ARRAY,  image_env },
 	{ "Entrypoint",	 JSON_ARRAY,  short_entrypoint },
 	{ "Cmd",	 JSON_ARRAY,  short_args },
 	{ "User",	 JSON_STRING, short_user },

@@ -91,6 +91,9 @@ setup_file()
 	run -125 nacelle run 127.0.0.1:1/nothing
 	has "127.0.0.1:1"
 	has "nacelle-image pull"
+	echo '{"image":"--help","args":["true"]}' >spec.json
+	run -125 nacelle run ./spec.json
+	one_line
 	run -125 nacelle run 'Bad Name'
 	one_line
 	run -125 nacelle run "$(printf 'a%.0s' {1..300})"
@@ -132,7 +135,8 @@ config_is()
 }
 
 @test "configs that lie are refused with the place, or do no harm" {
-	for change in '.Env = "A=b"' '.Env = [1]' '.Cmd = "sh"' '.Cmd = [1]' '.Entrypoint = {}' '.User = 5' '.User = "-1"' '.User = "4294967295"' \
+	export NACELLE_SECRET=of-the-host
+	for change in '.Env = ["NACELLE_SECRET"]' '.Env = [range(5000) | "A\(.)=b"]' '.Env = "A=b"' '.Env = [1]' '.Cmd = "sh"' '.Cmd = [1]' '.Entrypoint = {}' '.User = 5' '.User = "-1"' '.User = "4294967295"' \
 		'.User = "nobody-here"' '.User = ":"' '.WorkingDir = 7' '.WorkingDir = "relative"' '.StopSignal = "SIGNOPE"' '.Labels = [1]' \
 		'.Labels = { a: 1 }' '.ExposedPorts = "80"' '.Env = ["=x"]' '.Cmd = ["a\u0000b"]'; do
 		config_is "$change" || continue	# nothing that is stored can be run
