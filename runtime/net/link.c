@@ -130,6 +130,15 @@ static int request_send(int sock, const union request *q, const char *what)
 	return 0;
 }
 
+/* NLMSG_NEXT() would count below zero behind a last message whose length is not a multiple of four. */
+static const struct nlmsghdr *message_next(const struct nlmsghdr *m, size_t *left)
+{
+	size_t size = NLMSG_ALIGN(m->nlmsg_len);
+
+	*left = size < *left ? *left - size : 0;
+	return (const void *)((const char *)m + size);
+}
+
 /*
  * Send a request and read until its acknowledgement, or the end of what was asked for. @found, when not NULL, is
  * called for each other message. Return: 0 or a recorded failure.
@@ -147,7 +156,7 @@ static int nl_call(int sock, const union request *q, const char *what,
 		if (n < 0)
 			return fail(errno, "%s: read the kernel's answer", what);
 		for (const struct nlmsghdr *m = (const void *)buf; r == 0 && NLMSG_OK(m, left);
-		     m = NLMSG_NEXT(m, left)) {
+		     m = message_next(m, &left)) {
 			if (m->nlmsg_seq != SEQUENCE)
 				continue;
 			if (m->nlmsg_type == NLMSG_DONE)
