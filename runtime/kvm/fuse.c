@@ -205,6 +205,9 @@ size_t fuse_serve(struct fuse *fuse, const struct virtq_chain *chain)
 	if (call.out_max > sizeof(fuse->out))
 		call.out_max = sizeof(fuse->out);
 	r = dispatch(&call);
+	/* INIT's answer has grown with the protocol: a driver with less room gets its beginning, and is told no more length. */
+	if (r > 0 && header.opcode == FUSE_INIT && (size_t)r > call.out_max)
+		r = (int)call.out_max;
 	if (chain->writable_bytes < sizeof(answer))
 		return 0; /* FORGET and its like want none */
 	answer = (struct fuse_out_header){

@@ -161,6 +161,17 @@ static void test_nothing_before_the_start(void)
 	CHECK(share("rw") > FUSE_NODE_ROOT);
 }
 
+/* An older driver, or a lying one, has less room for the answer than the protocol has grown to. */
+static void test_the_start_with_little_room(void)
+{
+	const struct fuse_init_in in = { .major = 7, .minor = 36, .max_readahead = 4096 };
+	const size_t header = sizeof(struct fuse_out_header);
+
+	server_new();
+	CHECK_INT(ask_sized(FUSE_INIT, 0, &in, sizeof(in), header + 24), 24);
+	CHECK_INT(t.out[header + 24], 0);
+}
+
 static void test_a_file_is_read_and_written(void)
 {
 	struct {
@@ -502,6 +513,7 @@ int main(void)
 {
 	int status = tap_run((struct tap_test[]){
 		TEST(test_nothing_before_the_start),
+		TEST(test_the_start_with_little_room),
 		TEST(test_a_file_is_read_and_written),
 		TEST(test_names_lead_nowhere_else),
 		TEST(test_links_are_not_followed),
