@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,8 @@
 #include "runtime/config.h"
 #include "runtime/spec-short.h"
 
-enum { USER_MAX = 200 };
+/* A file name has 255; what is odd in a user takes three. */
+enum { USER_MAX = 200, USER_CUT = 50 };
 
 /* What the configuration says of the store; all owned, or NULL. */
 struct settings {
@@ -204,15 +206,45 @@ static const char *digest_of(const struct str_list *annotations)
 	return NULL;
 }
 
-/* "ID:FOLDER": an id is unique in its folder of state alone. The store makes file names of it, so without slashes. */
+/* FNV-1a, 64 bits */
+static uint64_t hash(const char *text)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	for (; *text; text++)
+		h = (h ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+	return h;
+}
+
+/* As the store writes it. */
+static size_t room_of(const char *user)
+{
+	size_t room = 0;
+
+	for (; *user; user++)
+		room += (*user >= '0' && *user <= '9') || (*user >= 'A' && *user <= 'Z') || (*user >= 'a' && *user <= 'z') ? 1 : 3;
+	return room;
+}
+
+/*
+ * "ID:FOLDER": an id is unique in its folder of state alone. The store makes file names of it, so without slashes. What
+ * would then be the same for two containers ends in a hash of the whole: the end of one must not be the end of both.
+ */
 static int user_of(const char *root, const char *id, char **ret_user)
 {
-	int r = str_format(ret_user, "%s:%s", id, root);
+	cleanup_free char *user = NULL, *shorter = NULL;
+	bool alike;
+	int r = str_format(&user, "%s:%s", id, root);
 
 	if (r < 0)
 		return r;
-	if (strlen(*ret_user) > USER_MAX)
-		(*ret_user)[USER_MAX] = '\0';
+	alike = room_of(user) > USER_MAX || strchr(root, '+');
+	if (alike) {
+		r = str_format(&shorter, "%.*s-%016" PRIx64, USER_CUT, user, hash(user));
+		if (r < 0)
+			return r;
+	}
+	*ret_user = alike ? steal_ptr(&shorter) : steal_ptr(&user);
 	for (char *c = *ret_user; *c; c++)
 		if (*c == '/')
 			*c = '+';

@@ -87,6 +87,19 @@ setup_file()
 	[ -z "$(ls -A "$NACELLE_STORE/uses")" ]
 }
 
+@test "ids that begin alike hold an image each" {
+	long=$(printf 'a%.0s' {1..210})
+	nacelle run -d --name "${long}1" plain sleep 1000
+	nacelle run -d --name "${long}2" plain sleep 1000
+	[ "$(find "$NACELLE_STORE/uses" -type f | wc -l)" = 2 ]
+	nacelle delete --force "${long}1"
+	run -125 "$IMAGE" rmi -f plain
+	nacelle delete --force "${long}2"
+	# each "/" of the folder takes three letters of the record's name
+	run -0 "$NACELLE" --root "$PWD/$(printf 'd/%.0s' {1..60})" --data "$DATA" run --name "$ID" plain true
+	[ -z "$(ls -A "$NACELLE_STORE/uses")" ]
+}
+
 @test "what is not stored is fetched, and told when it cannot be" {
 	run -125 nacelle run 127.0.0.1:1/nothing
 	has "127.0.0.1:1"
