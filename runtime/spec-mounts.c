@@ -249,12 +249,13 @@ static int mount_check(const struct json_at *at, const struct spec_mount *m)
 /* config.md, "Mounts": a relative one, as old tools write it, counts from the root. */
 static int destination_finish(const struct json_at *at, struct spec_mount *m)
 {
+	const struct json_at destination_at = { .up = at, .key = "destination" };
 	cleanup_free char *relative = NULL;
 
 	if (*m->destination == '/')
 		return 0;
 	if (!*m->destination)
-		return json_fail(at, "'destination' is empty");
+		return json_fail(&destination_at, "is empty");
 	relative = m->destination;
 	m->destination = NULL;
 	return str_format(&m->destination, "/%s", relative);

@@ -3,13 +3,28 @@
 # Terminals. `script` is the one that the caller sits at.
 load helpers
 
+# `script` takes the caller's shell; one that executes the last command in its own place would make `timeout` the
+# leader of the session, one that does not leaves the command in the background of the terminal, to be stopped there.
+export SHELL=/bin/sh
+
 # at_terminal COMMAND - run it at a terminal of 24 rows and 80 columns, input from our standard input
 at_terminal()
 {
 	script -qefc "stty rows 24 cols 80; $1" /dev/null
 }
 
-run_line="timeout 50 \$NACELLE --root \$STATE --data \$DATA run -t -b \$BUNDLE \$ID"
+# key_when_ready - ^C once the file `seen` says that the process waits for it; a key before that is anybody's
+key_when_ready()
+{
+	for ((n = 0; n < 400; n++)); do
+		! grep -qs ready seen || break
+		sleep 0.1
+	done
+	printf '\003'
+	sleep 1
+}
+
+run_line="timeout --foreground -k 5 50 \$NACELLE --root \$STATE --data \$DATA run -t -b \$BUNDLE \$ID"
 
 @test "with -t all three are one terminal of the container's own" {
 	export NACELLE STATE DATA BUNDLE ID
@@ -38,7 +53,8 @@ run_line="timeout 50 \$NACELLE --root \$STATE --data \$DATA run -t -b \$BUNDLE \
 @test "keys reach the process, ^C as a signal" {
 	export NACELLE STATE DATA BUNDLE ID
 	payload 'trap "echo stopped; exit 6" INT; echo ready; while :; do sleep 0.05; done' '.process.terminal = true'
-	run -6 bash -c '(sleep '"${NACELLE_LAB:+5}"'2; printf "\003"; sleep 1) | script -qefc "'"$run_line"'" /dev/null'
+	export -f key_when_ready
+	run -6 bash -o pipefail -c 'key_when_ready | script -qefc "'"$run_line"'" /dev/null | tee seen'
 	has stopped
 }
 
@@ -59,6 +75,6 @@ run_line="timeout 50 \$NACELLE --root \$STATE --data \$DATA run -t -b \$BUNDLE \
 @test "exec -t has a terminal of the container" {
 	export NACELLE STATE DATA ID
 	detach 'sleep 1000'
-	run -0 at_terminal "timeout 50 $NACELLE --root $STATE --data $DATA exec -t $ID tty"
+	run -0 at_terminal "timeout --foreground -k 5 50 $NACELLE --root $STATE --data $DATA exec -t $ID tty"
 	has /dev/pts/0
 }

@@ -108,7 +108,7 @@ def senses:
 	change("an oom score beyond"; "process.oomScoreAdj"; .process.oomScoreAdj = 1001),
 	change("an oom score below"; "process.oomScoreAdj"; .process.oomScoreAdj = -1001),
 	change("a console too wide"; "process.consoleSize"; .process.consoleSize = { height: 1, width: 65536 }),
-	change("a destination that is relative"; "mounts[1].destination"; .mounts[1].destination = "etc/../x"),
+	change("the root by a relative name"; "mounts[1]"; .mounts[1].destination = "etc/.."),
 	change("the root as a destination"; "mounts[1]"; .mounts[1].destination = "/"),
 	change("the root by another name"; "mounts[1]"; .mounts[1].destination = "/x/.."),
 	change("a mount without a destination"; "mounts[0].destination"; del(.mounts[0].destination)),
