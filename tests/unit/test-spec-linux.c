@@ -314,7 +314,7 @@ static void test_mounts_are_judged(void)
 		{ "{" MINIMAL ", 'mounts': [{'type': 'tmpfs'}]}",
 		  "mounts[0].destination: is required" },
 		{ "{" MINIMAL ", 'mounts': [{'destination': '', 'type': 'tmpfs'}]}",
-		  "mounts[0]: 'destination' is empty" },
+		  "mounts[0].destination: is empty" },
 		{ MOUNT("'source': '/'"), "mounts[0]: needs a 'type', or the option 'bind'" },
 		{ MOUNT("'type': 'none', 'source': '/'"), "mounts[0]: needs a 'type'" },
 		{ MOUNT("'type': 'bind'"), "mounts[0]: a bind mount needs a 'source'" },
