@@ -178,9 +178,12 @@ $(B)/fuzz/obj/%.o: %.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu17 -g -O1 -Wall $(FUZZF) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 
-$(FUZZERS): $(B)/fuzz/%: $(B)/fuzz/obj/tests/fuzz/%.o $(patsubst %.c,$(B)/fuzz/obj/%.o,$(LIBSRC) $(IMAGE))
+# a library: a fuzzer has only the code that it reaches, and may stand in for what needs a kernel (KVM, systemd)
+$(B)/fuzz/lib.a: $(patsubst %.c,$(B)/fuzz/obj/%.o,$(LIBSRC) $(IMAGE) $(KVM))
+	$(Q)rm -f $@ && ar rcs $@ $^
+$(FUZZERS): $(B)/fuzz/%: $(B)/fuzz/obj/tests/fuzz/%.o $(B)/fuzz/lib.a
 	$(call say,LD)
-	$(Q)$(CLANG) $(FUZZF) -fsanitize=fuzzer -o $@ $^ $(IMAGELIBS) $(LDLIBS)
+	$(Q)$(CLANG) $(FUZZF) -fsanitize=fuzzer -o $@ $^ $(IMAGELIBS) $(LDLIBS) -lpthread
 
 # the table of fields in man/nacelle-spec.5, written from the tables that read them; tests/lint/man compares
 $(B)/man/fields: $(B)/obj/man/fields.o $(B)/lib/nacelle.a

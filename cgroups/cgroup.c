@@ -65,19 +65,11 @@ int cgroup_host_open(int *ret_fd)
  * (at least us), so that no controller could be enabled for what is below it; its parent is the
  * next best, and what runc's cgroupfs driver takes for a relative path.
  */
-static int own_parent(char **ret_path)
+int cgroup_parent_parse(char *text, char **ret_path)
 {
-	cleanup_fd int fd = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
-	cleanup_free char *text = NULL;
 	const char *path = NULL;
 	char *saved = NULL;
-	int r;
 
-	if (fd < 0)
-		return fail(errno, "open '/proc/self/cgroup'");
-	r = fd_read_all(fd, 1024 * 1024, &text, NULL);
-	if (r < 0)
-		return fail(-r, "read '/proc/self/cgroup'");
 	for (char *line = strtok_r(text, "\n", &saved); line; line = strtok_r(NULL, "\n", &saved)) {
 		path = str_starts(line, "0::");
 		if (path)
@@ -90,6 +82,20 @@ static int own_parent(char **ret_path)
 	if (!path || path[0] != '/' || str_starts(path, "/.."))
 		path = "/";
 	return str_format(ret_path, "%.*s", (int)(strrchr(path, '/') - path), path);
+}
+
+static int own_parent(char **ret_path)
+{
+	cleanup_fd int fd = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
+	cleanup_free char *text = NULL;
+	int r;
+
+	if (fd < 0)
+		return fail(errno, "open '/proc/self/cgroup'");
+	r = fd_read_all(fd, 1024 * 1024, &text, NULL);
+	if (r < 0)
+		return fail(-r, "read '/proc/self/cgroup'");
+	return cgroup_parent_parse(text, ret_path);
 }
 
 /* "/a//./b/" becomes "/a/b"; what could leave the mount or confuse a reader is refused. */

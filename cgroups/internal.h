@@ -67,6 +67,9 @@ const char *cgroup_last_name(const struct cgroup *cg);
  */
 int cgroup_pids_text(const struct cgroup *cg, char **ret_text);
 
+/* cgroup_parent_parse() - the parent that a process's /proc/PID/cgroup (cut up) tells, "" for the root. Return: 0 or a recorded failure. */
+int cgroup_parent_parse(char *text, char **ret_path);
+
 /* cgroup_kill_by_freezing() - cgroup_kill() for kernels without cgroup.kill (before 5.14). */
 int cgroup_kill_by_freezing(const struct cgroup *cg);
 

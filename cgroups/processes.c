@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,7 +63,7 @@ static int pids_seen(int dir, void *arg)
 
 		if (end == at)
 			break;
-		if (pid > 0) /* 0: of a pid namespace that we do not see */
+		if (pid > 0 && pid <= INT32_MAX) /* 0: of a pid namespace that we do not see */
 			r = pids_add(arg, (pid_t)pid);
 	}
 	return r;

@@ -77,7 +77,7 @@ static int message_open(struct systemd_bus *bus)
 	return fail_plain(-r, "reach systemd on the system bus (is systemd this machine's init?): %s", error_text(-r));
 }
 
-static int on_job_removed(sd_bus_message *m, void *data, sd_bus_error *error)
+int systemd_job_removed(sd_bus_message *m, void *data, sd_bus_error *error)
 {
 	struct systemd_bus *bus = data;
 	const char *path, *unit, *result;
@@ -102,7 +102,7 @@ int systemd_bus_open(struct systemd_bus *bus, bool jobs)
 	if (r < 0 || !jobs)
 		return r;
 	r = bus->lib->bus_match_signal(bus->bus, NULL, bus->direct ? NULL : DESTINATION, OBJECT, MANAGER, "JobRemoved",
-				       on_job_removed, bus);
+				       systemd_job_removed, bus);
 	if (r < 0)
 		return fail(-r, "listen to systemd's signals");
 	bus->jobs_told = true;
@@ -270,7 +270,7 @@ static bool unknown_leave_out(struct systemd_properties *properties)
 		const char *at = strstr(text, p->name);
 		size_t length = strlen(p->name);
 
-		if (at && at[-1] == ' ' && strchr(", .'", at[length]) && !p->asked && !p->left_out) {
+		if (at && at > text && at[-1] == ' ' && strchr(", .'", at[length]) && !p->asked && !p->left_out) {
 			p->left_out = true;
 			return true;
 		}

@@ -132,3 +132,6 @@ int systemd_properties_call(struct systemd_bus *bus, const char *method, const c
  * @ret_result: "done", "failed", "canceled", "timeout", "dependency", "skipped"; points into @bus
  */
 int systemd_job_wait(struct systemd_bus *bus, sd_bus_message *reply, const char **ret_result);
+
+/* systemd_job_removed() - the handler of the manager's signal; @data: struct systemd_bus. Return: 0. */
+int systemd_job_removed(sd_bus_message *m, void *data, sd_bus_error *error);

@@ -121,12 +121,21 @@ static bool network_is_ours(pid_t pid)
 	return stat(path, &theirs) < 0 || stat("/proc/self/ns/net", &ours) < 0 || theirs.st_ino == ours.st_ino;
 }
 
+int usage_interfaces_parse(char *text, struct usage *usage)
+{
+	char *saved = NULL;
+	int r = 0;
+
+	for (char *line = strtok_r(text, "\n", &saved); r == 0 && line; line = strtok_r(NULL, "\n", &saved))
+		r = interface_add(line, usage);
+	return r;
+}
+
 static int interfaces_read(pid_t pid, struct usage *usage)
 {
 	cleanup_free char *text = NULL;
 	cleanup_fd int fd = -1;
-	char path[64], *saved = NULL;
-	int r = 0;
+	char path[64];
 
 	if (network_is_ours(pid))
 		return 0;
@@ -134,9 +143,7 @@ static int interfaces_read(pid_t pid, struct usage *usage)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fd_read_all(fd, 1 << 20, &text, NULL) < 0)
 		return 0;
-	for (char *line = strtok_r(text, "\n", &saved); r == 0 && line; line = strtok_r(NULL, "\n", &saved))
-		r = interface_add(line, usage);
-	return r;
+	return usage_interfaces_parse(text, usage);
 }
 
 /* Whether the init has ended; its pid is then nobody's, or another's. */

@@ -52,6 +52,14 @@ int usage_read(const struct usage_watch *watch, struct usage *ret_usage);
 void usage_done(struct usage *usage);
 
 /*
+ * usage_interfaces_parse() - the part that /proc/PID/net/dev tells; other lines than those are passed over
+ * @text: is cut up
+ *
+ * Return: 0 or a recorded failure (memory alone).
+ */
+int usage_interfaces_parse(char *text, struct usage *usage);
+
+/*
  * usage_wait() - until the kernel killed one of its processes for memory, it ends, or the time is over
  * @ret_ooms: how many were killed since the last call; may be more than 0 with each result
  *

@@ -13,6 +13,7 @@
 #include "cmd/nacelle/common.h"
 #include "cmd/nacelle/output.h"
 #include "runtime/base/fd.h"
+#include "runtime/base/proc.h"
 
 struct ps_options {
 	const char *format;
@@ -24,27 +25,6 @@ const struct option_row ps_options[] = {
 };
 
 enum { COLUMNS = 6 };
-
-/* Fields of /proc/PID/stat behind the name; numbered as in proc(5). */
-struct process {
-	char state;
-	int64_t parent;
-	uint64_t ticks;
-	char *name;
-};
-
-static int stat_read(char *text, struct process *ret)
-{
-	char *open = strchr(text, '('), *close = strrchr(text, ')');
-	uint64_t user, system;
-
-	if (!open || !close || close < open ||
-	    sscanf(close + 1, " %c %" SCNd64 " %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64, &ret->state,
-		   &ret->parent, &user, &system) != 4)
-		return fail_plain(EINVAL, "cannot make sense of /proc/PID/stat");
-	ret->ticks = user + system;
-	return str_format(&ret->name, "[%.*s]", (int)(close - open) - 1, open + 1);
-}
 
 /* The arguments with blanks between them; a kernel thread or a zombie has none, and is shown by its name. */
 static int command_read(int proc, char **name)
@@ -61,16 +41,16 @@ static int command_read(int proc, char **name)
 	return str_copy(name, text);
 }
 
-static int row_add(struct str_list *cells, pid_t pid, const struct process *p, uid_t uid)
+static int row_add(struct str_list *cells, pid_t pid, const struct proc_stat *p, const char *name, uid_t uid)
 {
-	uint64_t seconds = p->ticks / (uint64_t)sysconf(_SC_CLK_TCK);
+	uint64_t seconds = (p->user_ticks + p->system_ticks) / (uint64_t)sysconf(_SC_CLK_TCK);
 	cleanup_free char *user = NULL;
 	int r = user_name(uid, &user);
 
 	if (r == 0)
 		r = str_list_addf(cells, "%d", (int)pid);
 	if (r == 0)
-		r = str_list_addf(cells, "%" PRId64, p->parent);
+		r = str_list_addf(cells, "%d", (int)p->parent);
 	if (r == 0)
 		r = user ? str_list_add(cells, user) : str_list_addf(cells, "%u", uid);
 	if (r == 0)
@@ -78,15 +58,15 @@ static int row_add(struct str_list *cells, pid_t pid, const struct process *p, u
 	if (r == 0)
 		r = str_list_addf(cells, "%02" PRIu64 ":%02" PRIu64 ":%02" PRIu64, seconds / 3600, seconds / 60 % 60,
 				  seconds % 60);
-	return r < 0 ? r : str_list_add(cells, p->name);
+	return r < 0 ? r : str_list_add(cells, name);
 }
 
 /* A process that has ended meanwhile is none. */
 static int process_add(struct str_list *cells, pid_t pid)
 {
 	char path[32];
-	struct process p = { .name = NULL };
-	cleanup_free char *text = NULL;
+	cleanup_free char *text = NULL, *name = NULL;
+	struct proc_stat p;
 	cleanup_fd int proc = -1;
 	struct stat st;
 	int r;
@@ -95,13 +75,12 @@ static int process_add(struct str_list *cells, pid_t pid)
 	proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (proc < 0 || fstat(proc, &st) < 0 || fd_read_file(proc, "stat", &text) < 0)
 		return 0;
-	r = stat_read(text, &p);
+	if (proc_stat_parse(text, &p) < 0)
+		return fail_plain(EINVAL, "cannot make sense of /proc/%d/stat", (int)pid);
+	r = str_format(&name, "[%s]", p.name);
 	if (r == 0)
-		r = command_read(proc, &p.name);
-	if (r == 0)
-		r = row_add(cells, pid, &p, st.st_uid);
-	free(p.name);
-	return r;
+		r = command_read(proc, &name);
+	return r < 0 ? r : row_add(cells, pid, &p, name, st.st_uid);
 }
 
 static int print_table(const pid_t *pids, size_t count)

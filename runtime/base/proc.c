@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -20,13 +21,8 @@
 #include "runtime/base/cleanup.h"
 #include "runtime/base/error.h"
 #include "runtime/base/fd.h"
-#include "runtime/base/str.h"
 
-enum {
-	STAT_MAX = 2048, /* 52 numbers and a name of at most 64 bytes */
-	STAT_STATE = 3, /* fields of /proc/PID/stat, counted from 1 as proc(5) does */
-	STAT_START = 22,
-};
+enum { STAT_MAX = 2048 }; /* 52 numbers and a name of at most 64 bytes */
 
 /* Read the first @size - 1 bytes of @path at one go. Return: 0 or -errno, nothing recorded. */
 static int line_read(const char *path, char *buf, size_t size)
@@ -43,25 +39,27 @@ static int line_read(const char *path, char *buf, size_t size)
 	return 0;
 }
 
-/* State and start time of a line of /proc/PID/stat. Return: 0 or -EINVAL, nothing recorded. */
-static int stat_parse(char *line, char *ret_state, uint64_t *ret_ticks)
+int proc_stat_parse(char *line, struct proc_stat *ret)
 {
 	/* The name in brackets may hold anything, brackets and blanks too. */
-	char *rest = strrchr(line, ')'), *save = NULL;
-	char *word = rest ? strtok_r(rest + 1, " \n", &save) : NULL;
+	char *open = strchr(line, '('), *close = strrchr(line, ')');
+	struct proc_stat stat;
 
-	if (!word)
+	if (!open || !close || close < open ||
+	    sscanf(close + 1, " %c %" SCNd32 " %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64
+		   " %*d %*d %*d %*d %*d %*d %" SCNu64,
+		   &stat.state, &stat.parent, &stat.user_ticks, &stat.system_ticks, &stat.start) != 5)
 		return -EINVAL;
-	*ret_state = *word;
-	for (int field = STAT_STATE; word && field < STAT_START; field++)
-		word = strtok_r(NULL, " \n", &save);
-	return word && str_to_u64(word, UINT64_MAX, ret_ticks) == 0 ? 0 : -EINVAL;
+	*close = '\0';
+	stat.name = open + 1;
+	*ret = stat;
+	return 0;
 }
 
 int proc_start_time(pid_t pid, uint64_t *ret_ticks)
 {
-	char path[sizeof("/proc/-2147483648/stat")], line[STAT_MAX], state;
-	uint64_t ticks;
+	char path[sizeof("/proc/-2147483648/stat")], line[STAT_MAX];
+	struct proc_stat stat;
 	int r;
 
 	if (pid <= 0)
@@ -81,11 +79,11 @@ int proc_start_time(pid_t pid, uint64_t *ret_ticks)
 	}
 	if (r < 0)
 		return fail(-r, "read '%s'", path);
-	if (stat_parse(line, &state, &ticks) < 0)
+	if (proc_stat_parse(line, &stat) < 0)
 		return fail_plain(EINVAL, "cannot make sense of '%s'", path);
-	if (state == 'Z' || state == 'X')
+	if (stat.state == 'Z' || stat.state == 'X')
 		return PROC_GONE;
-	*ret_ticks = ticks;
+	*ret_ticks = stat.start;
 	return 0;
 }
 

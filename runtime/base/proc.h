@@ -26,6 +26,20 @@ int proc_start_time(pid_t pid, uint64_t *ret_ticks);
  */
 int proc_open(pid_t pid, uint64_t start_time, int *ret_pidfd);
 
+/*
+ * struct proc_stat - what we want of a line of /proc/PID/stat
+ * @name: points into the line; a process chooses it
+ */
+struct proc_stat {
+	const char *name;
+	char state;
+	int32_t parent;
+	uint64_t user_ticks, system_ticks, start;
+};
+
+/* proc_stat_parse() - cuts @line up. Source: proc(5). Return: 0 or -EINVAL, nothing recorded. */
+int proc_stat_parse(char *line, struct proc_stat *ret);
+
 /* proc_signal() - pidfd_send_signal(2). Return: 0, PROC_GONE, or a recorded failure. */
 int proc_signal(int pidfd, int signal);
 

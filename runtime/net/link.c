@@ -24,11 +24,11 @@
 
 #include "runtime/base/cleanup.h"
 #include "runtime/base/error.h"
+#include "runtime/net/internal.h"
 
 enum {
 	REQUEST_ROOM = 512,
 	ANSWER_ROOM = 32768, /* what the kernel fills at most at a time */
-	ADDRESSES_MAX = 256,
 	SEQUENCE = 1, /* one request at a time is under way */
 };
 
@@ -36,14 +36,6 @@ enum {
 union request {
 	struct nlmsghdr header;
 	char bytes[REQUEST_ROOM];
-};
-
-/* An address as the kernel gave it: the parts that are given back to it. */
-struct address {
-	struct ifaddrmsg about;
-	uint32_t flags, metric;
-	bool has_local, has_broadcast;
-	unsigned char address[16], local[16], broadcast[16];
 };
 
 static void *request_begin(union request *q, uint16_t type, uint16_t flags, size_t body)
@@ -117,6 +109,8 @@ static int answer_judge(const struct nlmsghdr *m, const char *what)
 	memcpy(&error, NLMSG_DATA(m), sizeof(error));
 	if (error.error == 0)
 		return 0;
+	if (error.error > 0) /* no errno; negated it would pass for a result */
+		return fail_plain(EPROTO, "%s: the kernel's answer is no error number", what);
 	words = error_words(m);
 	return *words ? fail(-error.error, "%s (%s)", what, words) : fail(-error.error, "%s", what);
 }
@@ -171,13 +165,7 @@ static int nl_call(int sock, const union request *q, const char *what,
 
 /* --- addresses ------------------------------------------------------------------------------------- */
 
-struct addresses {
-	unsigned int device; /* whose */
-	struct address items[ADDRESSES_MAX];
-	size_t count;
-};
-
-static void attribute_take(struct address *a, const struct rtattr *attr)
+static void attribute_take(struct net_address *a, const struct rtattr *attr)
 {
 	size_t size = RTA_PAYLOAD(attr);
 	const void *data = RTA_DATA(attr);
@@ -207,8 +195,8 @@ static void attribute_take(struct address *a, const struct rtattr *attr)
 
 static int address_found(const struct nlmsghdr *m, void *data)
 {
-	struct addresses *all = data;
-	struct address a = { .flags = 0 };
+	struct net_addresses *all = data;
+	struct net_address a = { .flags = 0 };
 	const struct rtattr *attr;
 	int left;
 
@@ -223,13 +211,13 @@ static int address_found(const struct nlmsghdr *m, void *data)
 	/* What a router or a lease gave is no longer true elsewhere. */
 	if (a.about.ifa_index != all->device || !(a.flags & IFA_F_PERMANENT) || a.about.ifa_scope != RT_SCOPE_UNIVERSE)
 		return 0;
-	if (all->count == ADDRESSES_MAX)
-		return fail_plain(E2BIG, "has more than %d addresses", ADDRESSES_MAX);
+	if (all->count == NET_ADDRESSES_MAX)
+		return fail_plain(E2BIG, "has more than %d addresses", NET_ADDRESSES_MAX);
 	all->items[all->count++] = a;
 	return 0;
 }
 
-static int addresses_list(int sock, struct addresses *all)
+int net_addresses_list(int sock, struct net_addresses *all)
 {
 	union request q;
 	struct ifaddrmsg *about = request_begin(&q, RTM_GETADDR, NLM_F_DUMP, sizeof(*about));
@@ -238,7 +226,7 @@ static int addresses_list(int sock, struct addresses *all)
 	return nl_call(sock, &q, "list the addresses", address_found, all);
 }
 
-static int address_add(int sock, unsigned int device, const struct address *a)
+static int address_add(int sock, unsigned int device, const struct net_address *a)
 {
 	const uint32_t flags = a->flags & (IFA_F_NODAD | IFA_F_NOPREFIXROUTE | IFA_F_HOMEADDRESS | IFA_F_MANAGETEMPADDR);
 	size_t size = a->about.ifa_family == AF_INET ? 4 : 16;
@@ -277,7 +265,7 @@ static int device_found(const struct nlmsghdr *m, void *data)
 	return 0;
 }
 
-static int device_find(int sock, const char *name, unsigned int *ret_index)
+int net_device_find(int sock, const char *name, unsigned int *ret_index)
 {
 	union request q;
 
@@ -325,11 +313,11 @@ static int nl_open_in(int netns)
 	return steal_fd(&sock);
 }
 
-static int device_settle(const char *name, int netns, const struct addresses *all)
+static int device_settle(const char *name, int netns, const struct net_addresses *all)
 {
 	cleanup_fd int sock = nl_open_in(netns);
 	unsigned int index = 0;
-	int r = sock < 0 ? sock : device_find(sock, name, &index);
+	int r = sock < 0 ? sock : net_device_find(sock, name, &index);
 
 	for (size_t i = 0; r == 0 && i < all->count; i++)
 		r = address_add(sock, index, &all->items[i]);
@@ -338,16 +326,16 @@ static int device_settle(const char *name, int netns, const struct addresses *al
 
 int net_link_move(const char *name, int netns, const char *new_name)
 {
-	cleanup_free struct addresses *all = calloc(1, sizeof(*all));
+	cleanup_free struct net_addresses *all = calloc(1, sizeof(*all));
 	cleanup_fd int sock = nl_open();
 	int r = sock < 0 ? sock : 0;
 
 	if (!all)
 		return fail(ENOMEM, "device '%s'", name);
 	if (r == 0)
-		r = device_find(sock, name, &all->device);
+		r = net_device_find(sock, name, &all->device);
 	if (r == 0)
-		r = addresses_list(sock, all);
+		r = net_addresses_list(sock, all);
 	if (r == 0)
 		r = device_send(sock, all->device, netns, new_name);
 	if (r == 0)

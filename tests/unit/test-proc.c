@@ -234,9 +234,29 @@ static void test_the_boot_has_an_id(void)
 	CHECK_STR(one, two);
 }
 
+/* A process chooses its name. */
+static void test_a_line_of_stat(void)
+{
+	char line[] = "7 (a) R 1 (b) S 12 7 7 0 -1 4194560 95 0 0 0 3 4 0 0 20 0 1 0 98765 2584576 192\n";
+	char early[] = "7 (a) S 12 7 7 0 -1 4194560 95 0 0 0 3 4 0 0 20\n", none[] = "7 )a( S 1 2 3", empty[] = "";
+	struct proc_stat stat = { .state = '?' };
+
+	CHECK_INT(proc_stat_parse(early, &stat), -EINVAL);
+	CHECK_INT(proc_stat_parse(none, &stat), -EINVAL);
+	CHECK_INT(proc_stat_parse(empty, &stat), -EINVAL);
+	CHECK_INT(stat.state, '?');
+	CHECK_INT(proc_stat_parse(line, &stat), 0);
+	CHECK_STR(stat.name, "a) R 1 (b");
+	CHECK_INT(stat.state, 'S');
+	CHECK_INT(stat.parent, 12);
+	CHECK_INT((long long)(stat.user_ticks * 10 + stat.system_ticks), 34);
+	CHECK_INT((long long)stat.start, 98765);
+}
+
 int main(void)
 {
 	return tap_run((struct tap_test[]){
+		TEST(test_a_line_of_stat),
 		TEST(test_the_start_time_is_the_kernels),
 		TEST(test_a_name_cannot_forge_the_start_time),
 		TEST(test_a_zombie_is_gone),

@@ -3,6 +3,7 @@
 #include "cgroups/systemd.h"
 
 #include <stdlib.h>
+#include <errno.h>
 #include <string.h>
 
 #include "cgroups/limits.h"
@@ -181,10 +182,71 @@ static void test_wrong_annotations_are_refused(void)
 	}
 }
 
+/* A libsystemd of one answer: it does not know what it was given. */
+static int call_unknown(sd_bus *bus, sd_bus_message *m, uint64_t timeout_us, sd_bus_error *error, sd_bus_message **ret)
+{
+	(void)bus, (void)m, (void)timeout_us, (void)ret;
+	*error = (sd_bus_error){ .name = "org.freedesktop.DBus.Error.UnknownProperty", .message = "unknown property." };
+	return -EIO;
+}
+
+static int message_new(sd_bus *bus, sd_bus_message **ret, const char *d, const char *p, const char *i, const char *m)
+{
+	(void)bus, (void)d, (void)p, (void)i, (void)m;
+	*ret = NULL;
+	return 0;
+}
+
+static int nothing_append(sd_bus_message *m, const char *types, ...)
+{
+	(void)m, (void)types;
+	return 0;
+}
+
+static int nothing_open(sd_bus_message *m, char type, const char *contents)
+{
+	(void)m, (void)type, (void)contents;
+	return 0;
+}
+
+static int nothing_close(sd_bus_message *m)
+{
+	(void)m;
+	return 0;
+}
+
+static sd_bus_message *nothing_unref(sd_bus_message *m)
+{
+	return m;
+}
+
+static void nothing_free(sd_bus_error *error)
+{
+	(void)error;
+}
+
+/* "systemd: …" begins with the name: in front of it there is nothing to be looked at. */
+static void test_a_property_named_as_the_message_begins(void)
+{
+	static const struct systemd_library fake = {
+		.bus_call = call_unknown, .message_new_method_call = message_new, .message_append = nothing_append,
+		.message_open_container = nothing_open, .message_close_container = nothing_close,
+		.message_unref = nothing_unref, .error_free = nothing_free,
+	};
+	struct systemd_properties properties = { .items = NULL };
+	struct systemd_bus bus = { .lib = &fake };
+
+	CHECK(systemd_property_add(&properties, "systemd", SYSTEMD_BOOL) != NULL);
+	CHECK_INT(systemd_properties_call(&bus, "SetUnitProperties", "a.scope", NULL, &properties, NULL), -EINVAL);
+	CHECK(!properties.items[0].left_out);
+	systemd_properties_done(&properties);
+}
+
 int main(void)
 {
 	return tap_run((struct tap_test[]){ TEST(test_a_path_names_slice_and_scope), TEST(test_other_paths_are_refused),
 					    TEST(test_limits_become_properties),
 					    TEST(test_annotations_become_properties),
-					    TEST(test_wrong_annotations_are_refused), { 0 } });
+					    TEST(test_wrong_annotations_are_refused),
+					    TEST(test_a_property_named_as_the_message_begins), { 0 } });
 }
