@@ -46,8 +46,8 @@ enum { TO_ALLOW = -1, TO_DENY = -2 };
 #define RWM .allow = true, .read = true, .write = true, .mknod = true
 
 /*
- * What every container may use. /dev/pts/N is 136:N. Making a node of any device is allowed since a
- * node alone gives nothing: opening it is judged again.
+ * What every container may use. /dev/pts/N is 136:N, and so is a container's /dev/console; 5:1 would be the machine's.
+ * Making a node of any device is allowed since a node alone gives nothing: opening it is judged again.
  */
 static const struct cgroup_device_rule defaults[] = {
 	{ .allow = true, .type = 'c', .major = -1, .minor = -1, .mknod = true },
@@ -58,7 +58,6 @@ static const struct cgroup_device_rule defaults[] = {
 	{ RWM, .type = 'c', .major = 1, .minor = 8 }, /* random */
 	{ RWM, .type = 'c', .major = 1, .minor = 9 }, /* urandom */
 	{ RWM, .type = 'c', .major = 5, .minor = 0 }, /* tty */
-	{ RWM, .type = 'c', .major = 5, .minor = 1 }, /* console */
 	{ RWM, .type = 'c', .major = 5, .minor = 2 }, /* ptmx */
 	{ RWM, .type = 'c', .major = 136, .minor = -1 }, /* pts */
 };

@@ -84,6 +84,18 @@ static struct finding check_kernel(void)
 	return ok("Linux 5.15 or newer");
 }
 
+/* Whether root of a cgroup namespace is kept from the limits of its own root: an option of the host's mount. */
+static bool limits_are_delegated(void)
+{
+	cleanup_free char *mounts = text_of("/proc/self/mounts");
+	char *rest = mounts;
+
+	for (char *line; (line = strsep(&rest, "\n"));)
+		if (strstr(line, " cgroup2 ") && strstr(line, "nsdelegate"))
+			return true;
+	return false;
+}
+
 static struct finding check_cgroup(void)
 {
 	cleanup_fd int fd = -1;
@@ -99,6 +111,9 @@ static struct finding check_cgroup(void)
 		if (!controllers || !has_word(controllers, *c))
 			return limited("cgroup2 lacks controllers (they are bound to v1, or not delegated): no such limits",
 				       "boot with systemd.unified_cgroup_hierarchy=1");
+	if (!limits_are_delegated())
+		return limited("cgroup2 without nsdelegate: root without a filter may raise its own limits",
+			       "mount -o remount,nsdelegate /sys/fs/cgroup");
 	return ok("cgroup2 with all controllers");
 }
 

@@ -109,7 +109,7 @@ static int answer_judge(const struct nlmsghdr *m, const char *what)
 	memcpy(&error, NLMSG_DATA(m), sizeof(error));
 	if (error.error == 0)
 		return 0;
-	if (error.error > 0) /* no errno; negated it would pass for a result */
+	if (error.error > 0 || error.error < -4095) /* no errno; negated it would pass for a result */
 		return fail_plain(EPROTO, "%s: the kernel's answer is no error number", what);
 	words = error_words(m);
 	return *words ? fail(-error.error, "%s (%s)", what, words) : fail(-error.error, "%s", what);

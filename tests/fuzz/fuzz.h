@@ -60,17 +60,16 @@ struct fuzz_input {
 	size_t size;
 };
 
-/* fuzz_part() - the bytes up to the next NUL, or all, with a NUL behind. Return: malloc'ed. */
+/* fuzz_part() - the bytes up to the next NUL, or all, with a NUL behind. Return: the caller's to free. */
 static inline char *fuzz_part(struct fuzz_input *in, size_t *ret_size)
 {
 	const uint8_t *end = in->size > 0 ? memchr(in->data, '\0', in->size) : NULL;
 	size_t size = end ? (size_t)(end - in->data) : in->size;
-	char *text = malloc(size + 1);
+	char *text = calloc(1, size + 1);
 
 	fuzz_must(text);
 	if (size > 0)
 		memcpy(text, in->data, size);
-	text[size] = '\0';
 	in->data += end ? size + 1 : size;
 	in->size -= end ? size + 1 : size;
 	if (ret_size)

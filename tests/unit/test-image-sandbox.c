@@ -49,6 +49,7 @@ static int64_t opened(int bit, int dir, const char *path, int flags)
 static int child_main(void *arg, struct sandbox_report *report)
 {
 	static char *const nothing[] = { NULL };
+	int sock;
 
 	(void)arg;
 	report->bytes = opened(MADE, layer, "file", O_WRONLY | O_CREAT) | opened(READ_LOWER, lower, "file", O_RDONLY) |
@@ -60,8 +61,11 @@ static int child_main(void *arg, struct sandbox_report *report)
 		report->bytes |= LINKED_IN;
 	if (renameat(layer, "file", beside, "moved") == 0)
 		report->bytes |= MOVED_OUT;
-	if (socket(AF_UNIX, SOCK_STREAM, 0) >= 0)
+	sock = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (sock >= 0) {
 		report->bytes |= SOCKET;
+		(void)close(sock);
+	}
 	if (execve("/bin/true", nothing, nothing) == 0 || errno != EPERM)
 		report->bytes |= EXECUTED;
 	return 0;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -41,7 +42,7 @@ static void test_a_last_message_of_odd_length_is_the_last(void)
 
 static void test_an_error_is_told(void)
 {
-	const struct nlmsgerr error = { .error = -19 }, no_error = { .error = 7 };
+	const struct nlmsgerr error = { .error = -19 }, no_error = { .error = 7 }, least = { .error = INT32_MIN };
 	unsigned int index = 0;
 	int ends[2];
 
@@ -51,6 +52,8 @@ static void test_an_error_is_told(void)
 	answer(ends[1], NLMSG_ERROR, NLMSG_HDRLEN + 2, "ab", 2);
 	CHECK(net_device_find(ends[0], "eth0", &index) < 0 && strstr(fail_text(), "too short"));
 	answer(ends[1], NLMSG_ERROR, NLMSG_LENGTH(sizeof(no_error)), &no_error, sizeof(no_error));
+	CHECK_INT(net_device_find(ends[0], "eth0", &index), -EPROTO);
+	answer(ends[1], NLMSG_ERROR, NLMSG_LENGTH(sizeof(least)), &least, sizeof(least));
 	CHECK_INT(net_device_find(ends[0], "eth0", &index), -EPROTO);
 	CHECK_INT(index, 0);
 	(void)close(ends[0]);

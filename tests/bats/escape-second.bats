@@ -1,0 +1,63 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What a second reader tried as root, with an engine's capabilities and as root of a user namespace: what has no
+# namespace of its own, and what may be mounted once more (tests/attack/second.c).
+# shellcheck disable=SC2154 # set by what is loaded
+load helpers
+load attack
+
+# Nice value and I/O class of the host's process: another program of root's, as the payload is.
+priorities()
+{
+	ps -o ni= -p "$HOST_PID"
+	ionice -p "$HOST_PID"
+}
+
+setup_delegation()
+{
+	local answer=no
+	! grep -q ' cgroup2 .*nsdelegate' /proc/self/mounts || answer=yes
+	told=$(jq -c --arg answer "$answer" '. + ["HOST_NSDELEGATE=\($answer)"]' <<<"$told")
+}
+
+eval "walled_$(declare -f setup)"
+setup()
+{
+	walled_setup
+	setup_delegation
+}
+
+# second GROUPS-JSON FILTER - run it, and see that the host's process has what it had
+second()
+{
+	local before
+	before=$(priorities)
+	attack "$1" "$2"
+	[ "$before" = "$(priorities)" ]
+}
+
+# bats test_tags=smoke
+@test "root with an engine's capabilities: users, numbers, nodes, file systems" {
+	second '["/attack/second", "calls", "nodes", "own", "nested"]' "$(engine_caps) | .process.noNewPrivileges = false"
+}
+
+@test "the short form's defaults: the same" {
+	attack_short '["/attack/second", "calls", "nodes", "own", "nested"]'
+}
+
+@test "root of a user namespace: the same, with what it may mount" {
+	second '["/attack/second", "calls", "nodes", "own"]' "$(userns)"
+}
+
+@test "one more user namespace in that one" {
+	second '["/attack/second", "nested"]' "$(userns)"
+}
+
+@test "exec as root: the same" {
+	keeps
+	bundle ".process.args = [\"sleep\", \"1000\"] | .process.env += \$told | $(userns)" --argjson told "$told"
+	nacelle create -b "$BUNDLE" "$ID" >/dev/null 2>&1
+	nacelle start "$ID"
+	run -0 nacelle exec "$ID" /attack/second calls nodes own
+	held
+}
