@@ -217,12 +217,28 @@ static int find_program(struct child *c)
 	return program_find(&c->process, &c->program);
 }
 
+/* What is handed over to be read or written would, as a folder, be a place to go: the host's tree is behind it. */
+static int stream_is_no_folder(int stream)
+{
+	static const char *const names[] = { "input", "output", "error" };
+	struct stat st;
+
+	if (fstat(stream, &st) == 0 && S_ISDIR(st.st_mode))
+		return fail_plain(EISDIR, "standard %s is a folder, which leads out of the container: give a file or a pipe",
+				  names[stream]);
+	return 0;
+}
+
 static int stdio_attach(struct child *c)
 {
-	for (int i = 0; i < 3; i++)
+	int r = 0;
+
+	for (int i = 0; r == 0 && i < 3; i++) {
 		if (c->stdio[i] >= 0 && !c->process.terminal && dup2(c->stdio[i], i) < 0)
 			return fail(errno, "attach standard stream %d", i);
-	return 0;
+		r = stream_is_no_folder(i);
+	}
+	return r;
 }
 
 /* `start` connects to the listening socket; what follows is reported to it rather than to the parent. */

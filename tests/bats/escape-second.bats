@@ -61,3 +61,20 @@ second()
 	run -0 nacelle exec "$ID" /attack/second calls nodes own
 	held
 }
+
+@test "a standard stream that is a folder of the host is no way out" {
+	bundle '.process.args = ["ls", "/proc/self/fd/0/"]'
+	run -125 nacelle run -b "$BUNDLE" "$ID" <"$HOST"
+	has "standard input is a folder"
+	one_line
+	run -125 nacelle create -b "$BUNDLE" "$ID" <"$HOST"
+	has "standard input is a folder"
+	nothing_left
+	keeps
+	bundle '.process.args = ["sleep", "1000"]'
+	nacelle create -b "$BUNDLE" "$ID" >/dev/null 2>&1 </dev/null
+	nacelle start "$ID"
+	run -125 nacelle exec "$ID" ls /proc/self/fd/0/ <"$HOST"
+	has "standard input is a folder"
+	lacks canary
+}
