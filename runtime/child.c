@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "runtime/activation.h"
+#include "runtime/base/cmdline.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/sync.h"
 #include "runtime/console.h"
@@ -458,6 +459,7 @@ static _Noreturn void steps_run(struct child *c, const struct step *steps)
 {
 	int r = signals_reset();
 
+	cmdline_hide(); /* who joins our pid namespace need not know what the operator typed */
 	for (const struct step *s = steps; r >= 0 && s->run; s++) {
 		r = s->run(c);
 		if (r < 0) {

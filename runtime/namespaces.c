@@ -26,6 +26,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "runtime/base/cmdline.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/proc.h"
 #include "runtime/base/sync.h"
@@ -234,6 +235,7 @@ static _Noreturn void helper_run(struct ns_plan *plan, int sock, bool await,
 	pid_t pid;
 	int r = await ? sync_expect(sock, SYNC_GO, "our parent", &m) : 0;
 
+	cmdline_hide(); /* what we clone is seen inside from its first moment */
 	if (r == 0 && flags & CLONE_NEWTIME && has_offsets(plan->spec)) {
 		r = time_offsets_write(plan->spec);
 		flags &= ~(uint64_t)CLONE_NEWTIME;

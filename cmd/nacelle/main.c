@@ -15,6 +15,7 @@
 #include "cmd/nacelle/options.h"
 #include "cmd/nacelle/program.h"
 #include "runtime/base/cleanup.h"
+#include "runtime/base/cmdline.h"
 #include "runtime/base/log.h"
 #include "runtime/state.h"
 
@@ -147,12 +148,15 @@ int main(int argc, char **argv)
 {
 	static char output[OUTPUT_SIZE];
 	int r = streams_open(), flushed;
+	char **arguments = NULL;
 
 	/* Room for a whole answer: of a write that fails before the last one stdio forgets why. */
 	if (!isatty(STDOUT_FILENO))
 		(void)setvbuf(stdout, output, _IOFBF, sizeof(output));
 	if (r == 0)
-		r = run(argc, argv);
+		r = cmdline_take(argc, argv, &arguments);
+	if (r == 0)
+		r = run(argc, arguments);
 	if (r < 0)
 		log_error(fail_text());
 	r = r < 0 ? fail_status() : r;

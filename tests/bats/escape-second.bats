@@ -78,3 +78,16 @@ second()
 	has "standard input is a folder"
 	lacks canary
 }
+
+@test "what the operator typed is not to be read inside, by nobody" {
+	jq -n --arg rootfs "$ROOTFS" '{ layers: [$rootfs], user: "1000:1000",
+		args: ["sh", "-c", "while [ ! -e /tmp/end ]; do cat /proc/[0-9]*/cmdline >>/tmp/seen 2>/dev/null; done; sleep 1000"] }' >short.json
+	keeps
+	nacelle run -d --name "$ID" ./short.json
+	for ((n = 0; n < 10; n++)); do nacelle exec -e "TOKEN=$HOST_FILE-hunter2" "$ID" true; done
+	nacelle exec "$ID" touch /tmp/end
+	until_true 10 nacelle exec "$ID" sh -c 'ps | grep -q "[s]leep 1000$"'
+	run -0 nacelle exec "$ID" sh -c "grep -c hunter2 /tmp/seen; grep -c '$STATE' /tmp/seen; tr '\\0' ' ' </tmp/seen | head -c 300"
+	[ "${lines[0]}:${lines[1]}" = 0:0 ]
+	has "cat /proc"
+}
