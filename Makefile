@@ -173,6 +173,9 @@ $(ATTACKS): $(B)/attack/%: tests/attack/%.c tests/attack/attack.h
 
 # fuzzers: everything again, by clang, with coverage for libFuzzer
 FUZZF := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+ifdef COVERAGE
+FUZZF += -fprofile-instr-generate -fcoverage-mapping
+endif
 $(B)/fuzz/obj/%.o: %.c
 	$(call say,CLANG)
 	$(Q)mkdir -p $(@D)
@@ -215,6 +218,11 @@ lint:
 FUZZ_SECONDS ?= 600
 fuzz: $(FUZZERS)
 	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) tests/check fuzz
+
+# which lines of the parsers the seeds, and what was found since, have reached
+fuzz-coverage:
+	$(Q)$(MAKE) --no-print-directory B=build/coverage COVERAGE=1 fuzzers
+	$(Q)tests/fuzz/coverage
 faults: all $(FAULTS)
 	$(Q)tests/faults/run
 bench: all bench-programs
@@ -235,6 +243,6 @@ uninstall:
 clean:
 	$(Q)rm -rf build
 
-.PHONY: all tests bench-programs fuzzers check unit bats lab engines lint fuzz faults bench demo format man-fields install uninstall clean FORCE
+.PHONY: all tests bench-programs fuzzers check unit bats lab engines lint fuzz fuzz-coverage faults bench demo format man-fields install uninstall clean FORCE
 .SECONDARY:
 -include $(shell find $(B)/obj $(B)/fuzz/obj -name '*.d' 2>/dev/null)
