@@ -77,17 +77,17 @@ $(B)/flags $(B)/commit: FORCE
 	$(Q)printf '%s\n' '$(subst ','\'',$(stamp))' | cmp -s - $@ || \
 		printf '%s\n' '$(subst ','\'',$(stamp))' >$@
 
-# the launcher: tiny, without libc, built into launch.c as the bytes of a header
+# the launcher and the small init: tiny, without libc, built into launch.c as the bytes of headers
 LAUNCHER := -std=gnu17 -Os -Wall -Wextra -Werror -ffreestanding -fno-stack-protector -fno-pie -fcf-protection=none \
 	 -fno-asynchronous-unwind-tables -static -no-pie -nostdlib -s \
 	 -Wl,--build-id=none,-z,norelro,-z,noseparate-code,-z,noexecstack
-$(B)/gen/launcher: runtime/launcher/launcher.c
+$(B)/gen/launcher $(B)/gen/init: $(B)/gen/%: runtime/launcher/%.c
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LAUNCHER) -o $@ $<
-$(B)/gen/launcher.h: $(B)/gen/launcher
+$(B)/gen/launcher.h $(B)/gen/init.h: %.h: %
 	$(Q)od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g' >$@
-$(B)/obj/runtime/launch.o $(B)/fuzz/obj/runtime/launch.o: $(B)/gen/launcher.h
+$(B)/obj/runtime/launch.o $(B)/fuzz/obj/runtime/launch.o: $(B)/gen/launcher.h $(B)/gen/init.h
 
 # the default profile is built in by .incbin, which the compiler's dependencies do not name
 $(B)/obj/seccomp/default.o $(B)/fuzz/obj/seccomp/default.o: seccomp/default.json

@@ -271,7 +271,7 @@ static int wait_for_start(struct child *c)
 
 static int launcher_prepare(struct child *c)
 {
-	c->launcher = launch_prepare();
+	c->launcher = launch_prepare(c->init);
 	return c->launcher < 0 ? c->launcher : 0;
 }
 

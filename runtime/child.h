@@ -31,6 +31,7 @@ struct child {
 	int start_sock;				/* listens for `start`; -1: SYNC_GO comes on sync */
 	int console_sock;			/* takes the terminal's master; -1 */
 	int stdio[3];				/* -1: as inherited */
+	bool init;				/* the small init is the first process, the program its child */
 	bool keep_keyring;
 	unsigned int preserve_fds;		/* the listening sockets among them */
 	const struct machine *machine;		/* the program is its monitor; NULL */

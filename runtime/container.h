@@ -42,6 +42,9 @@ struct container_options {
 	bool at_once;			/* container_create() starts it too: no container_go(), and no terminal to take */
 	bool remove_at_exit;		/* recorded for the keeper's deletion */
 	const char *log;		/* file of its output, recorded for `logs`; NULL */
+	bool open_stdin;		/* recorded: its standard input is a pipe of its keeper's */
+	bool kept;			/* a keeper will be there: what only a keeper does may be asked for */
+	bool again;			/* the id is a stopped container's: end what is left of that, and take its place */
 	int stdio[3];			/* fds for the payload's 0, 1, 2; -1: our own */
 	struct machine *machine;	/* machine.c's own: the container is the cell of this one; NULL */
 };
@@ -65,6 +68,7 @@ void container_child_done(struct container_child *child);
  * @ret_child: may be NULL, when the caller does not stay (the verb `create`). With it the container waits on the
  *             child's own socket for container_go(); without it on start.sock for container_start().
  *
+ * With `again` the record stays, and says "stopped", when it fails.
  * With at_once it returns when the payload's execve has succeeded. On failure nothing is left: no process, mount, cgroup,
  * file. Return: 0 or a recorded failure.
  */
@@ -95,6 +99,9 @@ int container_pause(const struct container_place *place, const char *id, bool pa
  */
 int container_delete(const struct container_place *place, const char *id, bool force);
 
+/* container_end() - end what still runs of it, and keep its record, log and image. Return: 0 or a recorded failure. */
+int container_end(const struct container_place *place, const char *id);
+
 enum container_status {
 	CONTAINER_CREATING,
 	CONTAINER_CREATED,
@@ -104,22 +111,53 @@ enum container_status {
 };
 const char *container_status_name(enum container_status status);
 
+/* What its keeper tells. */
+struct container_tended {
+	int64_t restarts;
+	bool restarting;	/* it has ended, and will be started again */
+	int64_t last_status;	/* of the last end before this start, or -1 */
+	bool last_oom_killed, last_unhealthy;
+	char *health;		/* "starting", "healthy", "unhealthy", or "" */
+	int64_t failing;	/* health checks that failed in a row */
+	int64_t lost;		/* lines that could not be logged */
+};
+
 /* A look at a container, at one moment. */
 struct container_info {
 	enum container_status status;
 	char *id, *bundle, *rootfs, *created, *oci_version, *log, *cgroup_path;
 	pid_t pid;		/* 0 when stopped */
+	uint64_t pid_start;	/* see proc_start_time() */
 	pid_t keeper_pid;
+	bool keeper_lost;	/* there was one, and it was killed: nobody writes down how the container ends */
 	bool exit_known;	/* a keeper recorded how it ended */
 	int exit_status;
 	char *exit_time;
 	bool oom_killed;	/* the kernel killed one of its processes for memory */
 	bool stale;		/* of another boot: only `delete` makes sense */
+	bool remove_at_exit, open_stdin;	/* as it was recorded */
+	bool kept;		/* it is, or was, a detached one: what follows is known */
+	struct container_tended tended;
 	struct str_list annotations;
 };
 /* container_look() - Return: 0, CONTAINER_NOT_FOUND, or a recorded failure. */
 int container_look(const struct container_place *place, const char *id, struct container_info *ret_info);
 void container_info_done(struct container_info *info);
+
+/*
+ * container_bundle() - the bundle of an existing container, for making it again: its spec as it was at create
+ * @ret: bundle_done() it
+ *
+ * Return: 0 or a recorded failure.
+ */
+int container_bundle(const struct container_place *place, const char *id, struct bundle *ret);
+
+/*
+ * container_health_write() - keep what a health check said, for container_health()
+ * container_health() - new reference, or NULL: there was none yet
+ */
+int container_health_write(const struct container_place *place, const char *id, json_t *v);
+json_t *container_health(const struct container_place *place, const char *id);
 
 /* container_pids() - pids of its processes as this pid namespace has them; malloc'ed. */
 int container_pids(const struct container_place *place, const char *id, pid_t **ret_pids, size_t *ret_count);

@@ -3,7 +3,9 @@
  * Ending containers: signals, freezing, deletion. Deletion goes by the record, in the reverse of the order in
  * which things were made, and may be done again by another process if it is itself killed: the record goes last.
  */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -13,14 +15,17 @@
 #include "runtime/base/log.h"
 #include "runtime/hooks.h"
 #include "runtime/image-root.h"
+#include "runtime/keeper-talk.h"
 #include "runtime/kept.h"
 #include "runtime/resctrl.h"
 #include "runtime/scope.h"
+#include "runtime/spec-service.h"
 #include "runtime/spec.h"
 
 enum {
 	FREEZE_MS = 10000,
 	KEEPER_MS = 2000,
+	TELL_MS = 500,	/* a keeper that is busy waits for the lock that we hold */
 	DIE_MS = 10000,	/* after SIGKILL; longer only in an uninterruptible sleep */
 };
 
@@ -156,16 +161,52 @@ int container_pids(const struct container_place *place, const char *id, pid_t **
 	return r;
 }
 
-/* The keeper has its child to reap: whoever looks when we are done shall find neither. Its end is not ours to force. */
+/* A keeper that would start the container again. With --rm, and while it does that, the keeper has become us. */
+static bool keeper_restarts(const struct state *state)
+{
+	struct service service;
+	bool restarts;
+
+	if (!state->keeper_pid || state->keeper_pid == getpid())
+		return false;
+	restarts = service_read(&state->annotations, &service) == 0 && service.restart != RESTART_NO;
+	service_done(&service);
+	return restarts;
+}
+
+/* Before the payload ends: one that does not answer is just starting it again, and waits for us; that end may be forced. */
+static void keeper_stop(const struct state_dir *dir, const struct state *state)
+{
+	cleanup_fd int pidfd = -1;
+	int r;
+
+	if (!keeper_restarts(state))
+		return;
+	r = keeper_tell(dir, state, KEEPER_STOP, NULL, TELL_MS, NULL, NULL);
+	if (r != 0 && r != KEEPER_GONE && proc_open(state->keeper_pid, state->keeper_start, &pidfd) == 0) {
+		(void)proc_signal(pidfd, SIGKILL);
+		(void)proc_wait_exit(pidfd, KEEPER_MS);
+	}
+}
+
+/* The keeper has its child to reap: whoever looks when we are done shall find neither. */
 static void keeper_await(const struct state *state)
 {
 	cleanup_fd int pidfd = -1;
 
-	/* With --rm the keeper has become us. */
 	if (!state->keeper_pid || state->keeper_pid == getpid())
 		return;
-	if (proc_open(state->keeper_pid, state->keeper_start, &pidfd) == 0)
-		(void)proc_wait_exit(pidfd, KEEPER_MS);
+	if (proc_open(state->keeper_pid, state->keeper_start, &pidfd) != 0)
+		return;
+	if (proc_wait_exit(pidfd, KEEPER_MS) != 0 && keeper_restarts(state))
+		(void)proc_signal(pidfd, SIGKILL);
+}
+
+static bool keeper_lives(const struct state *state)
+{
+	cleanup_fd int pidfd = -1;
+
+	return state->keeper_pid && proc_open(state->keeper_pid, state->keeper_start, &pidfd) == 0;
 }
 
 /* A security module may keep our signals from it; the cgroup's own kill asks none. */
@@ -231,6 +272,22 @@ static int poststop(const struct state_dir *dir, const struct state *state)
 	return text ? hooks_run(spec, HOOK_POSTSTOP, text, false) : fail(ENOMEM, "state for the hooks");
 }
 
+/* Those that were put aside: "log.1" and so on. A name that is missing among them is none that ends them. */
+static int logs_remove(const char *folder)
+{
+	DIR *dir = opendir(folder);
+	struct dirent *entry;
+	int r = 0;
+
+	if (!dir)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : fail(errno, "read the log's folder '%s'", folder);
+	while (r == 0 && (entry = readdir(dir)))
+		if (str_starts(entry->d_name, "log.") && unlinkat(dirfd(dir), entry->d_name, 0) < 0 && errno != ENOENT)
+			r = fail(errno, "remove the log '%s/%s'", folder, entry->d_name);
+	(void)closedir(dir);
+	return r;
+}
+
 /* The log's folder is the container's own, and goes with it. */
 static int log_remove(const struct state *state)
 {
@@ -247,6 +304,9 @@ static int log_remove(const struct state *state)
 	if (!slash || slash == folder)
 		return 0;
 	*slash = '\0';
+	r = logs_remove(folder);
+	if (r < 0)
+		return r;
 	if (rmdir(folder) < 0 && errno != ENOENT && errno != ENOTDIR && errno != ENOTEMPTY && errno != EEXIST)
 		return fail(errno, "remove the log's folder '%s'", folder);
 	return 0;
@@ -262,6 +322,10 @@ static int delete_recorded(const struct container_place *place, struct state_dir
 	if (!force && status != CONTAINER_STOPPED)
 		return fail_plain(EBUSY, "container '%s' is %s: stop it first, or use --force", id,
 				  container_status_name(status));
+	if (!force && !state_is_stale(state) && keeper_restarts(state) && keeper_lives(state))
+		return fail_plain(EBUSY, "container '%s' is about to be started again: stop it first, or use --force", id);
+	if (!state_is_stale(state))
+		keeper_stop(dir, state);
 	r = state_is_stale(state) ? 0 : processes_end(state, id);
 	if (r == 0 && !state_is_stale(state))
 		keeper_await(state);
@@ -273,6 +337,46 @@ static int delete_recorded(const struct container_place *place, struct state_dir
 	if (r == 0)
 		r = image_root_release(&state->annotations, place->root, id);
 	return r < 0 ? r : state_remove(dir, id);
+}
+
+int kept_end(const struct container_place *place, const char *id, struct state_dir *ret_dir, struct state *ret_state)
+{
+	struct state_dir dir = STATE_DIR_NONE;
+	struct state state = { .pid = 0 };
+	int r = kept_open(place, id, true, &dir, &state);
+
+	if (r != 0)
+		return r < 0 ? r : container_no_such(id);
+	if (!state_is_stale(&state))
+		r = processes_end(&state, id);
+	if (r == 0)
+		r = poststop(&dir, &state);
+	if (r < 0) {
+		state_done(&state);
+		state_close(&dir);
+		return fail_in(r, "end container '%s'", id);
+	}
+	/* What is made again under the same names; a machine's socket is bound. */
+	(void)unlinkat(dir.fd, "vm.sock", 0);
+	(void)unlinkat(dir.fd, "start.sock", 0);
+	(void)unlinkat(dir.fd, "health.json", 0);
+	state.poststop_owed = state.resctrl_owed = false;
+	*ret_dir = dir;
+	*ret_state = state;
+	return 0;
+}
+
+int container_end(const struct container_place *place, const char *id)
+{
+	struct state_dir dir = STATE_DIR_NONE;
+	struct state state = { .pid = 0 };
+	int r = kept_end(place, id, &dir, &state);
+
+	if (r < 0)
+		return r;
+	state_done(&state);
+	state_close(&dir);
+	return 0;
 }
 
 /*

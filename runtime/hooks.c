@@ -67,7 +67,7 @@ static _Noreturn void hook_exec(const struct spec_hook *hook, const struct hook_
 	char *fallback[] = { hook->path, NULL };
 	char **args = hook->args.count ? hook->args.items : fallback;
 	char *const *env = hook->env.count ? hook->env.items : no_env;
-	int launcher = kind->inside ? launch_prepare() : -1, e;
+	int launcher = kind->inside ? launch_prepare(false) : -1, e;
 	sigset_t none;
 
 	(void)sigemptyset(&none);

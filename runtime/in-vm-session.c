@@ -62,6 +62,8 @@ static int container_run(struct session *s, json_t *v)
 
 	if (r < 0)
 		return r;
+	/* Outside; here is nothing to be done of what it does. */
+	options.kept = true;
 	memcpy(options.stdio, s->inside, sizeof(options.stdio));
 	r = container_create(&place, &bundle, &options, &s->child);
 	if (r == 0)

@@ -7,12 +7,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "runtime/base/fd.h"
 #include "runtime/base/json.h"
 #include "runtime/base/proc.h"
+#include "runtime/bundle.h"
 #include "runtime/kept.h"
+#include "runtime/spec.h"
 
 static int keeper_record(const struct state_dir *dir, struct state *state, pid_t keeper, int *ret_exit)
 {
@@ -43,6 +46,92 @@ int container_keep(const struct container_place *place, const char *id, pid_t ke
 	state_done(&state);
 	state_close(&dir);
 	return r < 0 ? fail_in(r, "record the keeper of container '%s'", id) : 0;
+}
+
+int container_keep_talk(const struct container_place *place, const char *id, int *ret_note, int *ret_socket)
+{
+	struct state_dir dir = STATE_DIR_NONE;
+	cleanup_fd int note = -1;
+	int r = state_open(place->root, id, false, &dir);
+
+	if (r != 0)
+		return r < 0 ? r : container_no_such(id);
+	note = openat(dir.fd, "note", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (note < 0)
+		r = fail(errno, "make the file 'note'");
+	else if (ret_socket)
+		r = keeper_listen(&dir);
+	state_close(&dir);
+	if (r < 0)
+		return fail_in(r, "container '%s'", id);
+	if (ret_socket)
+		*ret_socket = r;
+	*ret_note = steal_fd(&note);
+	return 0;
+}
+
+int container_tell(const struct container_place *place, const char *id, enum keeper_word word, const int fds[2], int timeout_ms,
+		   int *ret_sock, int *ret_fd)
+{
+	struct state_dir dir = STATE_DIR_NONE;
+	struct state state = { .pid = 0 };
+	int r = kept_open(place, id, false, &dir, &state);
+
+	if (r != 0)
+		return r < 0 ? r : container_no_such(id);
+	r = keeper_tell(&dir, &state, word, fds, timeout_ms, ret_sock, ret_fd);
+	state_done(&state);
+	state_close(&dir);
+	return r;
+}
+
+int container_bundle(const struct container_place *place, const char *id, struct bundle *ret)
+{
+	struct bundle bundle = { .folder = NULL };
+	struct state_dir dir = STATE_DIR_NONE;
+	struct state state = { .pid = 0 };
+	int r = kept_open(place, id, false, &dir, &state);
+
+	if (r != 0)
+		return r < 0 ? r : container_no_such(id);
+	bundle.folder = steal_ptr(&state.bundle);
+	r = str_format(&bundle.file, "the record of container '%s'", id);
+	if (r == 0)
+		r = kept_spec(&dir, &bundle.spec);
+	state_done(&state);
+	state_close(&dir);
+	if (r < 0) {
+		bundle_done(&bundle);
+		return fail_in(r, "container '%s'", id);
+	}
+	*ret = bundle;
+	return 0;
+}
+
+int container_health_write(const struct container_place *place, const char *id, json_t *v)
+{
+	cleanup_free char *text = json_text(v);
+	struct state_dir dir = STATE_DIR_NONE;
+	int r = text ? state_open(place->root, id, false, &dir) : fail(ENOMEM, "keep what a health check said");
+
+	if (r != 0)
+		return r < 0 ? r : container_no_such(id);
+	r = fd_replace_file(dir.fd, "health.json", text, strlen(text), 0600);
+	state_close(&dir);
+	return r;
+}
+
+json_t *container_health(const struct container_place *place, const char *id)
+{
+	struct state_dir dir = STATE_DIR_NONE;
+	json_t *v = NULL;
+
+	if (state_open(place->root, id, false, &dir) != 0)
+		return NULL;
+	if (json_read_at(dir.fd, "health.json", NULL, &v) < 0)
+		v = NULL;
+	state_close(&dir);
+	return v;
 }
 
 /* Wait for the process, when it still is the one meant. Return: 0 when it has ended, PROC_TIMEOUT, or a recorded failure. */
@@ -143,6 +232,13 @@ static int wait_stopped(const struct container_place *place, const char *id, int
 int container_wait_stopped(const struct container_place *place, const char *id, int timeout_ms)
 {
 	return wait_stopped(place, id, timeout_ms, false);
+}
+
+int container_wait_process(const struct container_info *info, int timeout_ms)
+{
+	int r = process_wait(info->pid, info->pid_start, timeout_ms);
+
+	return r == PROC_TIMEOUT ? CONTAINER_TIMEOUT : r;
 }
 
 int container_wait_recorded(const struct container_place *place, const char *id, int timeout_ms)

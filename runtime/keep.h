@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "runtime/container.h"
+#include "runtime/keeper-talk.h"
 
 /*
  * container_keep() - record who writes down how the container ends
@@ -20,6 +21,24 @@
  * Return: 0 or a recorded failure.
  */
 int container_keep(const struct container_place *place, const char *id, pid_t keeper, int *ret_exit);
+
+/*
+ * container_keep_talk() - make what a keeper talks by
+ * @ret_note: the file "note"
+ * @ret_socket: listening, see runtime/keeper-talk.h; NULL: there is one already
+ *
+ * The caller closes both. Return: 0 or a recorded failure.
+ */
+int container_keep_talk(const struct container_place *place, const char *id, int *ret_note, int *ret_socket);
+
+/*
+ * container_tell() - tell its keeper a word
+ * @ret_sock, @ret_fd, @fds: see keeper_tell(); may be NULL
+ *
+ * Return: 0, KEEPER_GONE, KEEPER_SILENT, or a recorded failure (no such container).
+ */
+int container_tell(const struct container_place *place, const char *id, enum keeper_word word, const int fds[2], int timeout_ms,
+		   int *ret_sock, int *ret_fd);
 
 /*
  * container_wait() - wait for the end, and for the line about it
@@ -38,6 +57,9 @@ int container_wait(const struct container_place *place, const char *id, int *ret
  */
 enum { CONTAINER_TIMEOUT = 2 };
 int container_wait_stopped(const struct container_place *place, const char *id, int timeout_ms);
+
+/* container_wait_process() - until the process has ended that it had when it was looked at. Return: as above, never CONTAINER_NOT_FOUND. */
+int container_wait_process(const struct container_info *info, int timeout_ms);
 
 /* container_wait_recorded() - the same, and then for its keeper (if it has one) to have done its work. */
 int container_wait_recorded(const struct container_place *place, const char *id, int timeout_ms);

@@ -22,6 +22,14 @@ struct spec;
 int kept_open(const struct container_place *place, const char *id, bool lock, struct state_dir *ret_dir,
 	      struct state *ret_state);
 
+/*
+ * kept_end() - open a container that has ended, or will now, and take away all but its record, log and image
+ * @ret_dir: locked
+ *
+ * Return: 0 or a recorded failure (no such container).
+ */
+int kept_end(const struct container_place *place, const char *id, struct state_dir *ret_dir, struct state *ret_state);
+
 /* kept_spec() - the spec as it was at create. spec_free() it. Return: 0 or a recorded failure. */
 int kept_spec(const struct state_dir *dir, struct spec **ret_spec);
 

@@ -22,13 +22,17 @@ static const unsigned char launcher[] = {
 #include "launcher.h"
 };
 
+static const unsigned char init[] = {
+#include "init.h"
+};
+
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010U /* Linux 6.3: wanted where vm.memfd_noexec is set; older kernels refuse it */
 #endif
 
-int launch_prepare(void)
+int launch_prepare(bool with_init)
 {
-	static const char name[] = "nacelle-launcher";
+	const char *name = with_init ? "nacelle-init" : "nacelle-launcher";
 	cleanup_fd int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
 	int r;
 
@@ -36,7 +40,7 @@ int launch_prepare(void)
 		fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return fail(errno, "make memory for the launcher");
-	r = fd_write_all(fd, launcher, sizeof(launcher));
+	r = with_init ? fd_write_all(fd, init, sizeof(init)) : fd_write_all(fd, launcher, sizeof(launcher));
 	if (r < 0)
 		return fail(-r, "write the launcher");
 	if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)

@@ -10,15 +10,18 @@
  * sealed memory.
  */
 
+#include <stdbool.h>
+
 struct lsm_label;
 
 /*
  * launch_prepare() - put the launcher into sealed memory
+ * @with_init: in its place the small init, which becomes nothing but has the program as its child; it writes no label
  *
  * Before limits are set and privileges dropped: it takes an fd and a page. Return: close-on-exec fd, the caller's,
  * or a recorded failure.
  */
-int launch_prepare(void);
+int launch_prepare(bool with_init);
 
 /*
  * launch_exec() - become @path by way of the launcher in @fd

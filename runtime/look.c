@@ -142,6 +142,73 @@ static int ending_read(const struct state_dir *dir, struct container_info *info)
 	return 0;
 }
 
+/* As the file "note" has it. */
+struct note {
+	int64_t restarts, status, failing, lost;
+	bool waiting, oom_killed, unhealthy;
+	char *health;
+};
+
+#define NOTE(member) offsetof(struct note, member)
+
+/* It is written in place: whoever reads between two halves reads again. Return: 1 with @ret, 0: there is none. */
+static int note_read(const struct state_dir *dir, struct note *ret)
+{
+	static const struct json_field fields[] = {
+		{ "restarts", json_get_int, NOTE(restarts), JSON_OPTIONAL, NULL, NULL },
+		{ "waiting", json_get_bool, NOTE(waiting), JSON_OPTIONAL, NULL, NULL },
+		{ "status", json_get_int, NOTE(status), JSON_OPTIONAL, NULL, NULL },
+		{ "oomKilled", json_get_bool, NOTE(oom_killed), JSON_OPTIONAL, NULL, NULL },
+		{ "unhealthy", json_get_bool, NOTE(unhealthy), JSON_OPTIONAL, NULL, NULL },
+		{ "health", json_get_string, NOTE(health), JSON_OPTIONAL, NULL, NULL },
+		{ "failing", json_get_int, NOTE(failing), JSON_OPTIONAL, NULL, NULL },
+		{ "lost", json_get_int, NOTE(lost), JSON_OPTIONAL, NULL, NULL },
+		{ .name = NULL },
+	};
+	enum { TRIES = 5 };
+
+	for (int i = 0; i < TRIES; i++) {
+		cleanup_fd int fd = openat(dir->fd, "note", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		cleanup_free char *text = NULL;
+		cleanup_json json_t *v = NULL;
+		struct note note = { .status = -1 };
+		size_t size = 0;
+
+		if (fd < 0 || fd_read_all(fd, 4096, &text, &size) < 0 || size == 0)
+			return 0;
+		if (json_parse("note", text, size, &v) == 0 && json_object_read(&JSON_ROOT, v, fields, 0, &note) == 0) {
+			*ret = note;
+			return 1;
+		}
+		free(note.health);
+	}
+	return 0;
+}
+
+static void tended_look(const struct state_dir *dir, const struct state *state, struct container_info *info)
+{
+	cleanup_fd int keeper = -1;
+	struct note note = { .status = -1 };
+	bool lives;
+
+	if (!state->keeper_pid)
+		return;
+	lives = !info->stale && proc_open(state->keeper_pid, state->keeper_start, &keeper) == 0;
+	info->keeper_lost = !lives && !info->stale && info->status != CONTAINER_STOPPED;
+	if (note_read(dir, &note) <= 0)
+		return;
+	info->kept = true;
+	info->tended = (struct container_tended){
+		.restarts = note.restarts, .last_status = note.status, .last_oom_killed = note.oom_killed,
+		.last_unhealthy = note.unhealthy, .health = note.health, .failing = note.failing, .lost = note.lost,
+		.restarting = note.waiting && lives &&
+			      (info->status == CONTAINER_STOPPED || info->status == CONTAINER_CREATING),
+	};
+	/* Nobody asks any more. */
+	if ((!lives || info->status == CONTAINER_STOPPED) && note.health)
+		note.health[0] = '\0';
+}
+
 static void oom_look(struct container_info *info)
 {
 	struct cgroup cg = CGROUP_NONE;
@@ -166,8 +233,11 @@ static void info_take(struct container_info *info, struct state *state)
 	info->annotations = state->annotations;
 	state->annotations = (struct str_list){ .items = NULL };
 	info->keeper_pid = state->keeper_pid;
+	info->remove_at_exit = state->remove_at_exit;
+	info->open_stdin = state->open_stdin;
 	if (info->status != CONTAINER_STOPPED)
 		info->pid = state->pid;
+	info->pid_start = state->pid_start;
 }
 
 /* A folder without a record: somebody has just begun, or was killed in the first moment. */
@@ -194,6 +264,8 @@ int container_look(const struct container_place *place, const char *id, struct c
 		r = kept_status(&state, &info.status);
 		if (r == 0)
 			r = ending_read(&dir, &info);
+		if (r == 0)
+			tended_look(&dir, &state, &info);
 		info_take(&info, &state);
 		if (r == 0 && !info.stale)
 			oom_look(&info);
@@ -218,6 +290,7 @@ void container_info_done(struct container_info *info)
 	free(info->log);
 	free(info->cgroup_path);
 	free(info->exit_time);
+	free(info->tended.health);
 	str_list_done(&info->annotations);
 	*info = (struct container_info){ .status = CONTAINER_STOPPED };
 }
@@ -236,6 +309,7 @@ json_t *container_state_json(const struct container_info *info)
 	if (!text || json_parse("state", text, strlen(text), &v) < 0)
 		return NULL;
 	/* OCI lets a runtime add states; the other runtimes say "paused" too. */
-	(void)json_object_set_new(v, "status", json_string(container_status_name(info->status)));
+	(void)json_object_set_new(v, "status", json_string(info->tended.restarting ? "restarting" :
+							   container_status_name(info->status)));
 	return v;
 }

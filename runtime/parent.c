@@ -31,11 +31,13 @@
 #include "runtime/hooks.h"
 #include "runtime/idmap.h"
 #include "runtime/image-root.h"
+#include "runtime/kept.h"
 #include "runtime/lsm.h"
 #include "runtime/machine.h"
 #include "runtime/net-devices.h"
 #include "runtime/resctrl.h"
 #include "runtime/scheduling.h"
+#include "runtime/spec-service.h"
 #include "runtime/spec-short.h"
 #include "runtime/spec.h"
 #include "runtime/sysctl.h"
@@ -61,9 +63,35 @@ static int spec_judge(struct parent *p)
 	return 0;
 }
 
+/* What only a keeper does is nothing for a container that has none. */
+static int keeper_judge(struct parent *p)
+{
+	struct service service;
+	const char *what = NULL;
+	int r = service_read(&p->spec->annotations, &service);
+
+	if (r == 0 && !p->options->kept)
+		what = service_needs_keeper(&service);
+	p->init = r == 0 && service.init;
+	service_done(&service);
+	if (p->init && (p->spec->process.apparmor_profile || p->spec->process.selinux_label))
+		return fail_plain(ENOTSUP, "an init (annotation \"" SHORT_ANNOTATION "init\") goes with neither "
+				  "process.apparmorProfile nor process.selinuxLabel");
+	return what ? fail_plain(EINVAL, "%s needs a keeper, which only 'run --detach' gives a container", what) : r;
+}
+
 static int id_reserve(struct parent *p)
 {
-	return state_make(p->place->root, p->options->id, &p->dir);
+	int r = keeper_judge(p);
+
+	if (r < 0)
+		return r;
+	if (!p->options->again)
+		return state_make(p->place->root, p->options->id, &p->dir);
+	r = kept_end(p->place, p->options->id, &p->dir, &p->before);
+	p->state.keeper_pid = p->before.keeper_pid;
+	p->state.keeper_start = p->before.keeper_start;
+	return r;
 }
 
 /* Whether we are about to make it decides whether it may ever be killed as a whole. */
@@ -114,6 +142,7 @@ static int record_first(struct parent *p)
 	if (r < 0)
 		return r;
 	s->remove_at_exit = p->options->remove_at_exit;
+	s->open_stdin = p->options->open_stdin;
 	s->resctrl_owed = resctrl_is_owed(p->spec);
 	s->created = state_now();
 	if (!s->created)
@@ -329,6 +358,7 @@ static int child_clone(struct parent *p)
 	c->preserve_fds = p->options->preserve_fds;
 	c->keep_keyring = p->options->keep_keyring;
 	c->activation = &p->options->activation;
+	c->init = p->init;
 	c->machine = p->options->machine;
 	c->map_wait = p->plan.flags & CLONE_NEWUSER;
 	c->at_once = p->options->at_once;
@@ -507,6 +537,21 @@ static const struct {
 	{ NULL,				hooks_poststart    },
 };
 
+static int record_remove(struct parent *p)
+{
+	if (image_root_release(&p->state.annotations, p->place->root, p->options->id) < 0)
+		log_warn("%s, ignoring", fail_text());
+	return state_remove(&p->dir, p->options->id);
+}
+
+/* It has ended, as before; also when what was there was itself never finished. */
+static int record_restore(struct parent *p)
+{
+	if (p->before.pid == 0)
+		p->before.pid = INT32_MAX;
+	return state_write(&p->dir, &p->before);
+}
+
 /* Take back everything; the failure that brought us here keeps its text. */
 static void undo(struct parent *p)
 {
@@ -529,9 +574,7 @@ static void undo(struct parent *p)
 		if (state)
 			(void)hooks_run(p->spec, HOOK_POSTSTOP, state, false);
 	}
-	if (p->dir.fd >= 0 && image_root_release(&p->state.annotations, p->place->root, p->options->id) < 0)
-		log_warn("%s, ignoring", fail_text());
-	if (p->dir.fd >= 0 && state_remove(&p->dir, p->options->id) < 0)
+	if (p->dir.fd >= 0 && (p->options->again ? record_restore(p) : record_remove(p)) < 0)
 		log_warn("%s, ignoring", fail_text());
 	if (p->options->pid_file && p->pid > 0)
 		(void)unlink(p->options->pid_file);
@@ -563,6 +606,7 @@ void parent_done(struct parent *p)
 {
 	state_close(&p->dir);
 	state_done(&p->state);
+	state_done(&p->before);
 	cgroup_close(&p->cgroup);
 	scope_done(&p->scope);
 	free(p->cgroup_folder);

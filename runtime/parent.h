@@ -27,10 +27,12 @@ struct parent {
 	const struct bundle *bundle;
 	const struct spec *spec;
 	const struct container_options *options;
+	bool init;			/* the small init is its first process */
 	bool stays;			/* the caller remains the parent: SYNC_GO comes on our socket */
 
 	struct state_dir dir;
 	struct state state;
+	struct state before;		/* again: the record as it was */
 	struct cgroup cgroup;
 	struct scope scope;		/* where systemd makes it */
 	char *cgroup_folder;		/* as a path of the host; NULL when nobody needs it */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "runtime/spec-internal.h"
+#include "runtime/spec-service.h"
 
 /* The agent that decides about SCMP_ACT_NOTIFY, as an older engine names it. */
 static int receiver_expand(json_t *v)
@@ -82,10 +83,22 @@ static int check_hooks_output(const struct spec *spec)
 	return 0;
 }
 
+/* Of our own: what a keeper is to do. */
+static int check_service(const struct spec *spec)
+{
+	struct service service;
+	int r = service_read(&spec->annotations, &service);
+
+	service_done(&service);
+	return r;
+}
+
 int spec_annotations_check(const struct spec *spec)
 {
 	int r = check_mount_context(spec);
 
+	if (r == 0)
+		r = check_service(spec);
 	if (r == 0)
 		r = check_handler(spec);
 	return r == 0 ? check_hooks_output(spec) : r;

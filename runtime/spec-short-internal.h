@@ -53,6 +53,8 @@ short_apply short_layers, short_upper, short_read_only, short_tmpfs, short_volum
 short_apply short_name, short_hostname, short_memory, short_cpus, short_pids, short_network,
 	short_sysctl, short_labels, short_vm;
 short_apply short_stop_signal, short_stop_timeout;
+/* spec-short-service.c */
+short_apply short_restart, short_health, short_log, short_init;
 
 /* short_args_join() - process.args from entrypoint and args, when @s->current gave one of them. */
 int short_args_join(struct short_form *s);

@@ -21,6 +21,7 @@
  *	io.nacelle.label.KEY	a label
  *	io.nacelle.stop_signal	"SIGTERM" or "15"
  *	io.nacelle.stop_timeout	whole seconds
+ *	io.nacelle.restart, health, log, init	see runtime/spec-service.h
  */
 #define SHORT_ANNOTATION "io.nacelle."
 

@@ -225,7 +225,8 @@ static int annotations_copy(json_t *outer, json_t *doc)
 	if (!to)
 		return -ENOMEM;
 	json_object_foreach(json_object_get(doc, "annotations"), key, v) {
-		int r = str_starts(key, "run.oci.") || str_eq(key, SHORT_ANNOTATION "user") ?
+		int r = str_starts(key, "run.oci.") || str_eq(key, SHORT_ANNOTATION "user") ||
+				str_eq(key, SHORT_ANNOTATION "init") ?
 			0 : short_set(to, key, json_incref(v));
 
 		if (r < 0)

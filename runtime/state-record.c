@@ -53,6 +53,7 @@ static const struct json_field record_fields[] = {
 	{ "cgroupUnit", json_get_string, AT(state.cgroup_unit), JSON_NOT_EMPTY, NULL, NULL },
 	{ "cgroupMade", json_get_bool, AT(state.cgroup_made), JSON_OPTIONAL, NULL, NULL },
 	{ "removeAtExit", json_get_bool, AT(state.remove_at_exit), JSON_OPTIONAL, NULL, NULL },
+	{ "openStdin", json_get_bool, AT(state.open_stdin), JSON_OPTIONAL, NULL, NULL },
 	{ "poststopOwed", json_get_bool, AT(state.poststop_owed), JSON_OPTIONAL, NULL, NULL },
 	{ "resctrlOwed", json_get_bool, AT(state.resctrl_owed), JSON_OPTIONAL, NULL, NULL },
 	{ "created", json_get_string, AT(state.created), JSON_REQUIRED, NULL, NULL },
@@ -78,13 +79,13 @@ static json_t *annotations_json(const struct str_list *list)
 int state_write(const struct state_dir *dir, const struct state *state)
 {
 	cleanup_json json_t *v = json_pack(
-		"{si ss ss ss ss si sI si sI ss ss* ss* ss* sb sb sb sb ss ss* so}", "version", STATE_VERSION, "id",
+		"{si ss ss ss ss si sI si sI ss ss* ss* ss* sb sb sb sb sb ss ss* so}", "version", STATE_VERSION, "id",
 		state->id, "ociVersion", state->oci_version, "phase", phase_names[state->phase].name,
 		"bootId", state->boot_id, "pid", (int)state->pid, "pidStart", (json_int_t)state->pid_start,
 		"keeperPid", (int)state->keeper_pid, "keeperStart", (json_int_t)state->keeper_start,
 		"bundle", state->bundle, "rootfs", state->rootfs, "cgroupPath", state->cgroup_path,
 		"cgroupUnit", state->cgroup_unit,
-		"cgroupMade", state->cgroup_made, "removeAtExit", state->remove_at_exit, "poststopOwed",
+		"cgroupMade", state->cgroup_made, "removeAtExit", state->remove_at_exit, "openStdin", state->open_stdin, "poststopOwed",
 		state->poststop_owed, "resctrlOwed", state->resctrl_owed, "created", state->created, "log", state->log, "annotations",
 		annotations_json(&state->annotations));
 	cleanup_free char *text = v ? json_text(v) : NULL;

@@ -231,7 +231,7 @@ static int folder_empty(int fd)
 int state_remove(struct state_dir *dir, const char *id)
 {
 	/* What a plain container has, without reading the folder; the record last, so that a killed removal can be done again. */
-	static const char *const usual[] = { "config.json", "start.sock", "vm.sock", "exit", "state.json" };
+	static const char *const usual[] = { "config.json", "start.sock", "vm.sock", "exit", "note", "keeper.sock", "health.json", "state.json" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(usual); i++)
 		(void)unlinkat(dir->fd, usual[i], 0);

@@ -7,6 +7,9 @@
  *	state.json	the record; replaced as a whole, first written before anything else is made
  *	config.json	the spec as expanded: what `exec` and the hooks of `delete` work from
  *	start.sock	where a created container's init waits for `start`; gone once it was started
+ *	note		what its keeper tells meanwhile: a JSON object (runtime/service/keeper.h)
+ *	keeper.sock	where its keeper listens (runtime/keeper-talk.h)
+ *	health.json	what its last health check said
  *	exit		of a detached container: empty while it runs, then one JSON line (runtime/service/keeper.h)
  *
  * The folder's own flock(2) is the container's lock. Readers take none: a record is always whole.
@@ -40,6 +43,7 @@ struct state {
 	char *cgroup_unit;		/* the scope in which systemd made it, or NULL */
 	bool cgroup_made;		/* by us: may be killed and removed */
 	bool remove_at_exit;		/* --rm */
+	bool open_stdin;		/* run -d -i: its standard input is a pipe that its keeper holds */
 	bool poststop_owed;		/* the runtime hooks began, and there are poststop hooks */
 	bool resctrl_owed;		/* a part of resctrl is the container's own, and goes with it */
 	char *created;			/* RFC 3339, UTC */
