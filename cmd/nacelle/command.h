@@ -23,7 +23,7 @@ struct command {
 	int (*run)(const struct globals *globals, int argc, char **argv);
 	const struct option_row *options;	/* ended by a row without a name */
 	const char *synopsis;			/* what stands behind the options */
-	const char *help;			/* one line */
+	const char *help;			/* one line; NULL: it is for our own programs */
 	bool stops;				/* what stands behind the first operand is the payload's */
 };
 
@@ -34,6 +34,8 @@ extern const struct command commands[];
 	extern const struct option_row name##_options[];                                           \
 	int cmd_##name(const struct globals *globals, int argc, char **argv)
 
+COMMAND(again);
+COMMAND(attach);
 COMMAND(check);
 COMMAND(checkpoint);
 COMMAND(create);
@@ -41,12 +43,14 @@ COMMAND(delete);
 COMMAND(events);
 COMMAND(exec);
 COMMAND(features);
+COMMAND(healthcheck);
 COMMAND(kill);
 COMMAND(list);
 COMMAND(logs);
 COMMAND(pause);
 COMMAND(ps);
 COMMAND(restore);
+COMMAND(restart);
 COMMAND(resume);
 COMMAND(run);
 COMMAND(spec);

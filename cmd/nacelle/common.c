@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <regex.h>
 #include <string.h>
@@ -78,6 +79,22 @@ const char *annotation(const struct container_info *info, const char *name)
 			return value + 1;
 	}
 	return NULL;
+}
+
+int stop_signal_read(const char *text)
+{
+	int signal = text ? str_signal(text) : SIGTERM;
+
+	return signal < 0 ? SIGTERM : signal;
+}
+
+int stop_time_read(const char *text)
+{
+	uint64_t seconds = STOP_TIME_S;
+
+	if (text && str_to_u64(text, UINT32_MAX, &seconds) < 0)
+		seconds = STOP_TIME_S;
+	return (int)(seconds > STOP_TIME_MAX_S ? STOP_TIME_MAX_S : seconds) * 1000;
 }
 
 int ids_find(const struct globals *globals, const char *expression, struct str_list *ret_ids)

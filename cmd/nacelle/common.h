@@ -38,6 +38,14 @@ int look(const struct globals *globals, const char *id, struct container_info *r
 const char *annotation(const struct container_info *info, const char *name);
 
 /*
+ * stop_signal_read() - from the annotation "stop_signal", or NULL
+ * stop_time_read() - ms, from the annotation "stop_timeout", or NULL
+ */
+enum { STOP_TIME_S = 10, STOP_TIME_MAX_S = 86400 };
+int stop_signal_read(const char *text);
+int stop_time_read(const char *text);
+
+/*
  * ids_find() - the ids of all containers that a regular expression (POSIX, extended) fits
  * @ret_ids: to be freed by str_list_done(), after a failure too
  *

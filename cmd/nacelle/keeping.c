@@ -14,194 +14,80 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "cmd/nacelle/become.h"
 #include "cmd/nacelle/terminal.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/log.h"
 #include "runtime/base/proc.h"
-#include "runtime/base/programs.h"
 #include "runtime/base/str.h"
 #include "runtime/base/sync.h"
 #include "runtime/keep.h"
+#include "runtime/service/keeper.h"
 
-#define KEEPER_NAME "nacelle-keeper"
-
-/* What the keeper gets; -1: it has none. */
-struct kept_fds {
-	int exit, log, out, err, events;
-};
-#define KEPT_FDS_NONE { .exit = -1, .log = -1, .out = -1, .err = -1, .events = -1 }
-
-int keeping_program(void)
+/*
+ * Both ends in one: who writes keeps a reader there as well. Without that a payload would be killed by its next word when
+ * its keeper was.
+ */
+static int write_end_hold(int ends[2])
 {
-	return programs_open(KEEPER_NAME, "the program that keeps detached containers");
-}
+	char path[sizeof("/proc/self/fd/-2147483648")];
+	int both;
 
-/* mkdir -p; folders that are made are ours alone. */
-static int folders_make(char *path)
-{
-	for (char *p = path + 1; *p; p++) {
-		if (*p != '/')
-			continue;
-		*p = '\0';
-		if (mkdir(path, 0700) < 0 && errno != EEXIST)
-			return fail(errno, "make the folder '%s'", path);
-		*p = '/';
-	}
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", ends[1]);
+	both = open(path, O_RDWR | O_CLOEXEC);
+	if (both < 0)
+		return fail(errno, "open a pipe");
+	(void)close(ends[1]);
+	ends[1] = both;
 	return 0;
 }
 
-/* A new file always: another keeper may still write to the old one. */
-static int log_make(const char *log)
+/* A payload that opens /dev/stderr opens the pipe anew, and so must own it. @given: which of the two ends it gets. */
+static int pipe_make(const struct keeping *k, int given, int ret_ends[2])
 {
-	cleanup_free char *path = NULL;
-	int fd, r = str_copy(&path, log);
-
-	if (r == 0)
-		r = folders_make(path);
-	if (r < 0)
-		return r;
-	if (unlink(log) < 0 && errno != ENOENT)
-		return fail(errno, "remove the old log '%s'", log);
-	fd = open(log, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	return fd < 0 ? fail(errno, "make the log '%s'", log) : fd;
-}
-
-/* Take the log and its folder back, which the deletion did only if it came to know of them. */
-static void log_unmake(const char *log)
-{
-	cleanup_free char *folder = log ? strdup(log) : NULL;
-	char *slash = folder ? strrchr(folder, '/') : NULL;
-
-	if (!slash)
-		return;
-	(void)unlink(log);
-	*slash = '\0';
-	(void)rmdir(folder);
-}
-
-/* "--name FD", with an fd that lives on through execve. */
-static int argument_fd(struct str_list *args, const char *name, int fd)
-{
-	int r;
-
-	if (fd < 0)
-		return 0;
-	if (fcntl(fd, F_SETFD, 0) < 0)
-		return fail(errno, "hand a file to the keeper");
-	r = str_list_add(args, name);
-	return r < 0 ? r : str_list_addf(args, "%d", fd);
-}
-
-static int argument(struct str_list *args, const char *name, const char *value)
-{
-	int r = str_list_add(args, name);
-
-	return r < 0 ? r : str_list_add(args, value);
-}
-
-/* What the keeper execs in the end: ourselves, to delete the container. */
-static int removal_arguments(struct str_list *args, const struct keeping *k)
-{
-	cleanup_free char *self = realpath("/proc/self/exe", NULL);
-	int r;
-
-	if (!self)
-		return fail(errno, "find the program that deletes");
-	r = argument(args, "--", self);
-	if (r == 0)
-		r = argument(args, "--root", k->place->root);
-	if (r == 0)
-		r = argument(args, "--data", k->place->data);
-	if (r == 0)
-		r = argument(args, "delete", "--force");
-	return r < 0 ? r : str_list_add(args, k->id);
-}
-
-static int keeper_arguments(struct str_list *args, const struct keeping *k, pid_t pid, const struct kept_fds *fds)
-{
-	int r = str_list_add(args, KEEPER_NAME);
-
-	/* For people who look at the processes: whose keeper it is. */
-	if (r == 0)
-		r = argument(args, "--root", k->place->root);
-	if (r == 0)
-		r = argument(args, "--id", k->id);
-	if (r == 0)
-		r = str_list_add(args, "--pid");
-	if (r == 0)
-		r = str_list_addf(args, "%d", (int)pid);
-	if (r == 0)
-		r = argument_fd(args, "--exit", fds->exit);
-	if (r == 0)
-		r = argument_fd(args, "--log", fds->log);
-	if (r == 0)
-		r = argument_fd(args, "--out", fds->out);
-	if (r == 0)
-		r = argument_fd(args, "--err", fds->err);
-	if (r == 0)
-		r = argument_fd(args, "--events", fds->events);
-	if (r == 0 && k->remove)
-		r = removal_arguments(args, k);
-	return r;
-}
-
-/* Nothing of the caller's is kept open, nor the folder it stood in. */
-static int caller_let_go(void)
-{
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC | O_NOCTTY);
-
-	if (null < 0)
-		return fail(errno, "open '/dev/null'");
-	for (int fd = 0; fd < 3; fd++)
-		if (dup2(null, fd) < 0)
-			return fail(errno, "close the standard streams");
-	(void)close(null);
-	if (chdir("/") < 0)
-		return fail(errno, "leave the working directory");
-	return fd_close_on_exec_from(3);
-}
-
-/* Become the keeper of our child @pid. Return: only a recorded failure. */
-static int keeper_become(const struct keeping *k, pid_t pid, const struct kept_fds *fds)
-{
-	static char *no_environment[] = { NULL };
-	struct str_list args = { .items = NULL };
-	int r = caller_let_go();
-
-	if (r == 0)
-		r = keeper_arguments(&args, k, pid, fds);
-	if (r == 0) {
-		/* Its memory counts for each container: an environment only where it will run us again. */
-		(void)execveat(k->program, "", args.items, k->remove ? environ : no_environment, AT_EMPTY_PATH);
-		r = fail(errno, "start " KEEPER_NAME);
-	}
-	str_list_done(&args);
-	return r;
-}
-
-static int events_open(const struct container_child *child)
-{
-	return child->cgroup < 0 ? -1 : openat(child->cgroup, "memory.events", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-}
-
-/* A payload that opens /dev/stderr opens the pipe anew, and so must own it. */
-static int pipe_make(const struct keeping *k, int *ret_read, int *ret_write)
-{
-	int ends[2];
+	int ends[2], r = 0;
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return fail(errno, "make a pipe");
-	if (geteuid() == 0 && (k->uid || k->gid) && fchown(ends[1], k->uid, k->gid) < 0) {
+	if (given == 1 && k->recorded)
+		r = write_end_hold(ends);
+	if (r == 0 && geteuid() == 0 && (k->uid || k->gid) && fchown(ends[given], k->uid, k->gid) < 0)
+		r = fail(errno, "give a pipe to user %u", k->uid);
+	if (r < 0) {
 		(void)close(ends[0]);
 		(void)close(ends[1]);
-		return fail(errno, "give a pipe to user %u", k->uid);
+		return r;
 	}
-	*ret_read = ends[0];
-	*ret_write = ends[1];
+	ret_ends[0] = ends[0];
+	ret_ends[1] = ends[1];
 	return 0;
+}
+
+/* What the payload gets; the other ends are the keeper's. */
+static int streams_make(const struct keeping *k, int stdio[3], struct kept_fds *fds)
+{
+	int ends[2], r = 0;
+
+	if (!k->open_stdin) {
+		stdio[0] = open("/dev/null", O_RDWR | O_CLOEXEC | O_NOCTTY);
+		r = stdio[0] < 0 ? fail(errno, "open '/dev/null'") : 0;
+	} else {
+		r = pipe_make(k, 0, ends);
+		if (r == 0) {
+			stdio[0] = ends[0];
+			fds->in = ends[1];
+		}
+	}
+	for (int i = 1; r == 0 && i < 3; i++) {
+		r = pipe_make(k, 1, ends);
+		if (r == 0) {
+			*(i == 1 ? &fds->out : &fds->err) = ends[0];
+			stdio[i] = ends[1];
+		}
+	}
+	return r;
 }
 
 /* --- detached ---------------------------------------------------------------------------------- */
@@ -209,31 +95,27 @@ static int pipe_make(const struct keeping *k, int *ret_read, int *ret_write)
 /* Up to the payload's execve. On failure @child may have been made. */
 static int detached_make(struct keeping *k, struct kept_fds *fds, struct container_child *child)
 {
-	cleanup_fd int null = open("/dev/null", O_RDWR | O_CLOEXEC | O_NOCTTY), out = -1, err = -1;
-	int r;
+	int stdio[3] = { -1, -1, -1 }, r = streams_make(k, stdio, fds);
 
-	if (null < 0)
-		return fail(errno, "open '/dev/null'");
-	r = pipe_make(k, &fds->out, &out);
 	if (r == 0)
-		r = pipe_make(k, &fds->err, &err);
-	if (r == 0)
-		r = k->create(k, (int[]){ null, out, err }, child);
+		r = k->create(k, stdio, child);
+	for (int i = 0; i < 3; i++)
+		if (stdio[i] >= 0)
+			(void)close(stdio[i]);
 	/* Behind the record, which names it; and a container that is there already keeps its log. */
-	if (r == 0 && k->log) {
-		fds->log = log_make(k->log);
-		r = fds->log < 0 ? fds->log : 0;
-	}
-	if (r == 0 && k->recorded)
-		r = container_keep(k->place, k->id, getpid(), &fds->exit);
+	if (r == 0)
+		r = become_log_make(k, fds);
+	if (r == 0)
+		r = become_files(k, fds);
 	if (r < 0)
 		return r;
-	fds->events = events_open(child);
+	become_events(child, fds);
 	if (child->terminal >= 0) {
-		(void)close(fds->out);
-		(void)close(fds->err);
+		for (int *fd = (int[]){ fds->out, fds->err, fds->in, -2 }; *fd != -2; fd++)
+			if (*fd >= 0)
+				(void)close(*fd);
 		fds->out = child->terminal;
-		fds->err = -1;
+		fds->err = fds->in = -1;
 	}
 	return k->go ? k->go(k, child) : 0;
 }
@@ -252,6 +134,34 @@ static int undone(struct keeping *k, struct container_child *child, int r)
 	return text ? fail_exit(fail_plain(-r, "%s", text), status) : r;
 }
 
+/* A start that nobody looks at tells the log why it failed. */
+static void failure_log(int fd, const char *text)
+{
+	struct keeper_log log = { .fd = fd, .end = lseek(fd, 0, SEEK_END), .folder = -1 };
+	cleanup_free char *line = NULL;
+
+	if (log.end >= 0 && str_format(&line, "nacelle: %s\n", text) == 0)
+		(void)keeper_log_line(&log, "stderr", line, strlen(line));
+}
+
+/* Return: only a recorded failure. */
+static int adopted_keep(struct keeping *k, int sock)
+{
+	struct kept_fds fds = KEPT_FDS_NONE;
+	int r = become_log_make(k, &fds);
+
+	if (r == 0)
+		r = become_files(k, &fds);
+	if (r == 0)
+		r = sync_send(sock, SYNC_READY, 0, -1);
+	if (r < 0)
+		return r;
+	fds.pidfd = k->adopted->pidfd;
+	fds.out = k->adopted->out;
+	fds.err = k->adopted->err;
+	return become_keeper(k, k->adopted->pid, 0, &fds);
+}
+
 static _Noreturn void detached_parent(struct keeping *k, int sock)
 {
 	struct container_child child = CONTAINER_CHILD_NONE;
@@ -259,17 +169,42 @@ static _Noreturn void detached_parent(struct keeping *k, int sock)
 	int r;
 
 	(void)setsid();
+	if (k->adopted) {
+		sync_send_failure(sock, adopted_keep(k, sock));
+		_exit(fail_status());
+	}
 	r = detached_make(k, &fds, &child);
 	if (r == 0)
 		r = sync_send(sock, SYNC_READY, 0, -1);
 	if (r == 0)
-		r = keeper_become(k, child.pid, &fds);
+		r = become_keeper(k, child.pid, 0, &fds);
 	r = undone(k, &child, r);
 	/* Only ours: that of a container which had the name before us stays. */
-	if (fds.log >= 0)
-		log_unmake(k->log);
+	if (fds.log >= 0 && !k->again)
+		become_log_unmake(k->log);
 	sync_send_failure(sock, r);
 	_exit(fail_status());
+}
+
+int keeping_here(struct keeping *k)
+{
+	struct container_child child = CONTAINER_CHILD_NONE;
+	struct kept_fds fds = KEPT_FDS_NONE;
+	cleanup_free char *text = NULL;
+	int status, r = detached_make(k, &fds, &child);
+
+	if (r == 0)
+		r = become_keeper(k, child.pid, 0, &fds);
+	r = undone(k, &child, r);
+	status = fail_status();
+	text = strdup(fail_text());
+	/* What there is of the container is its record, and a keeper that tries again. */
+	fds.out = fds.err = fds.in = fds.events = -1;
+	if ((fds.log < 0 && become_log_make(k, &fds) < 0) || (fds.exit < 0 && become_files(k, &fds) < 0))
+		return r;
+	if (fds.log >= 0)
+		failure_log(fds.log, text ? text : "out of memory");
+	return become_keeper(k, 0, status, &fds);
 }
 
 /* Return: 0 in the front, or a recorded failure; the other process never returns from here. */
@@ -342,19 +277,15 @@ static int attended_make(struct keeping *k, struct container_child *child)
 static int attended_keep(struct keeping *k, struct container_child *child)
 {
 	struct kept_fds fds = KEPT_FDS_NONE;
-	int r = 0;
+	int r = become_log_make(k, &fds);
 
-	if (k->log) {
-		fds.log = log_make(k->log);
-		r = fds.log < 0 ? fds.log : 0;
-	}
-	if (r == 0 && k->recorded)
-		r = container_keep(k->place, k->id, getpid(), &fds.exit);
+	if (r == 0)
+		r = become_files(k, &fds);
 	if (r < 0)
 		return r;
-	fds.events = events_open(child);
+	become_events(child, &fds);
 	fds.out = child->terminal;
-	return keeper_become(k, child->pid, &fds);
+	return become_keeper(k, child->pid, 0, &fds);
 }
 
 /* The front is gone: as with any terminal that is closed, the payload is told by SIGHUP. */
@@ -430,7 +361,7 @@ int keeping_attended(struct keeping *k, int signals, bool input, const struct de
 	if (master < 0)
 		return fail_plain(EPROTO, "the container came without its terminal");
 	r = terminal_proxy(&(struct terminal_proxy){
-		.master = master, .signals = signals, .pidfd = pidfd, .talk = sock, .input = input,
+		.master = master, .size = master, .signals = signals, .pidfd = pidfd, .talk = sock, .input = input,
 		.keys = k->program >= 0 ? keys : &none });
 	if (r == TERMINAL_ENDED)
 		return attended_end(sock, ret_status);

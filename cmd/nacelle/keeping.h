@@ -15,6 +15,14 @@
 #include "runtime/container.h"
 
 struct detach_keys;
+struct service;
+
+/* A payload that runs, and has no keeper any more. */
+struct adoption {
+	pid_t pid;
+	int pidfd;
+	int out, err;		/* the pipes that it writes to, or -1; the keeper's from then on */
+};
 
 struct keeping {
 	const struct container_place *place;
@@ -23,6 +31,14 @@ struct keeping {
 	bool recorded;		/* the payload is the container's first process: its end is written down */
 	const char *log;	/* file for what it says; NULL: it is lost */
 	bool remove;		/* the keeper deletes the container at its end */
+	bool open_stdin;	/* detached: its standard input is a pipe; otherwise it is empty */
+	const struct service *service;	/* what else the keeper is to do; NULL: nothing */
+	int stop_signal, stop_time;	/* how it does end it; ms */
+
+	const struct adoption *adopted;	/* nothing is made: this one lost its keeper; NULL */
+	bool again;		/* in place of one that has ended */
+	int socket;		/* the keeper's, which is there already; -1 */
+	int64_t restarts, delay, lost, last;	/* see struct keeper */
 
 	/* In the process that becomes the parent; @stdio: for the payload, -1 our own */
 	int (*create)(struct keeping *k, const int stdio[3], struct container_child *ret_child);
@@ -38,6 +54,13 @@ int keeping_program(void);
 
 /* keeping_detached() - make it, and leave it to a keeper. Return: 0, or the failure of whatever went wrong. */
 int keeping_detached(struct keeping *k);
+
+/*
+ * keeping_here() - make it again in this process, which was its keeper, and become its keeper again
+ *
+ * When it cannot be made the keeper is told so, and the log why. Return: only a recorded failure.
+ */
+int keeping_here(struct keeping *k);
 
 /*
  * keeping_attended() - make it, and stand between our terminal and its own until it ends

@@ -46,7 +46,13 @@ static int row_add(struct str_list *cells, const struct container_info *info, co
 
 	if (r == 0)
 		r = str_list_addf(cells, "%d", (int)info->pid);
-	if (r == 0 && info->exit_known && info->status == CONTAINER_STOPPED)
+	if (r == 0 && info->tended.restarting)
+		r = str_list_addf(cells, "restarting (%d)", (int)info->tended.last_status);
+	else if (r == 0 && info->tended.health && *info->tended.health)
+		r = str_list_addf(cells, "%s (%s)", container_status_name(info->status), info->tended.health);
+	else if (r == 0 && info->keeper_lost)
+		r = str_list_addf(cells, "%s (no keeper)", container_status_name(info->status));
+	else if (r == 0 && info->exit_known && info->status == CONTAINER_STOPPED)
 		r = str_list_addf(cells, "stopped (%d)", info->exit_status);
 	else if (r == 0)
 		r = str_list_add(cells, container_status_name(info->status));
@@ -67,6 +73,10 @@ static json_t *row_json(const struct container_info *info, const char *owner)
 		json_decref(v);
 		return NULL;
 	}
+	if (v && info->tended.health && *info->tended.health)
+		(void)json_object_set_new(v, "health", json_string(info->tended.health));
+	if (v && info->kept)
+		(void)json_object_set_new(v, "restartCount", json_integer(info->tended.restarts));
 	return v;
 }
 

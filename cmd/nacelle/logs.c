@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * `logs`: what a detached container said, from its keeper's file; each stream to the same of ours. Following waits for
- * inotify(7) to say that the file grew, and for the keeper's end.
+ * `logs`: what a detached container said, from its keeper's files; each stream to the same of ours. Following waits for
+ * inotify(7) to say that something in the log's folder has changed, and for the keeper's end: a restart is no end.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -9,33 +9,46 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cmd/nacelle/command.h"
 #include "cmd/nacelle/common.h"
+#include "cmd/nacelle/logs-files.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
+#include "runtime/base/moment.h"
+#include "runtime/spec-service.h"
 
 struct logs_options {
 	bool follow, timestamps;
-	const char *tail;
+	const char *tail, *since, *until;
 };
 
+#define LOGS(member) offsetof(struct logs_options, member)
+
 const struct option_row logs_options[] = {
-	{ "follow", 'f', OPTION_FLAG, offsetof(struct logs_options, follow), NULL, "go on until the container ends" },
-	{ "tail", 'n', OPTION_STRING, offsetof(struct logs_options, tail), "NUMBER", "only the last lines, or all" },
-	{ "timestamps", 't', OPTION_FLAG, offsetof(struct logs_options, timestamps), NULL, "the time in front of each line" },
+	{ "follow", 'f', OPTION_FLAG, LOGS(follow), NULL, "go on until the container ends for good" },
+	{ "tail", 'n', OPTION_STRING, LOGS(tail), "NUMBER", "only the last lines, or all" },
+	{ "since", 0, OPTION_STRING, LOGS(since), "TIME", "only later lines; a time, or how long ago: 10m" },
+	{ "until", 0, OPTION_STRING, LOGS(until), "TIME", "only earlier lines" },
+	{ "timestamps", 't', OPTION_FLAG, LOGS(timestamps), NULL, "the time in front of each line" },
 	{ .name = NULL },
 };
 
-
 struct reader {
-	FILE *file;
+	int folder;
+	FILE *file;		/* the newest that was read */
 	bool timestamps;
+	char since[MOMENT_SIZE], until[MOMENT_SIZE];	/* "": no bound */
+	struct timespec end;	/* the same as `until` */
+	bool done;		/* a line was later than `until` */
 	char *line;		/* of getline(3) */
 	size_t room;
 	bool said;		/* that a line makes no sense */
@@ -59,10 +72,14 @@ static int entry_read(const char *line, size_t size, struct entry *ret)
 	return r < 0 ? r : json_object_read(&JSON_ROOT, v, fields, 0, ret);
 }
 
-static void entry_print(const struct reader *reader, const struct entry *e)
+static void entry_print(struct reader *reader, const struct entry *e)
 {
 	FILE *to = str_eq(e->stream, "stderr") ? stderr : stdout;
 
+	if (*reader->until && strcmp(e->time, reader->until) > 0)
+		reader->done = true;
+	if (reader->done || strcmp(e->time, reader->since) < 0)
+		return;
 	if (reader->timestamps)
 		(void)fprintf(to, "%s ", e->time);
 	(void)fputs(e->log, to);
@@ -74,7 +91,7 @@ static int lines_print(struct reader *reader)
 	off_t start = ftello(reader->file);
 	ssize_t n;
 
-	while ((n = getline(&reader->line, &reader->room, reader->file)) > 0) {
+	while (!reader->done && (n = getline(&reader->line, &reader->room, reader->file)) > 0) {
 		struct entry e = { .log = NULL };
 
 		if (reader->line[n - 1] != '\n')
@@ -98,31 +115,65 @@ static int lines_print(struct reader *reader)
 	return fseeko(reader->file, start, SEEK_SET) < 0 ? fail(errno, "read the log") : 0;
 }
 
-/* Move to the last @count lines, a block at a time from the end. */
-static int tail_seek(FILE *file, uint64_t count)
+/* A log of one file alone is emptied when it is full. */
+static void emptied_notice(struct reader *reader)
 {
-	char block[4096];
-	off_t at;
+	struct stat st;
 
-	if (fseeko(file, 0, SEEK_END) < 0)
+	if (fstat(fileno(reader->file), &st) == 0 && st.st_size < ftello(reader->file))
+		rewind(reader->file);
+}
+
+/* Read on in the files that have come since; usually there are none. Return: 0 or a recorded failure. */
+static int newer_print(struct reader *reader)
+{
+	struct log_files files = { .items = NULL };
+	struct stat st = { .st_ino = 0 };
+	int r;
+
+	if (reader->file && fstat(fileno(reader->file), &st) < 0)
 		return fail(errno, "read the log");
-	at = ftello(file);
-	/* one newline more than lines: the last ends with one */
-	for (count++; at > 0; ) {
-		size_t n = at < (off_t)sizeof(block) ? (size_t)at : sizeof(block);
-
-		at -= (off_t)n;
-		if (pread(fileno(file), block, n, at) != (ssize_t)n)
-			return fail(errno, "read the log");
-		while (n > 0)
-			if (block[--n] == '\n' && --count == 0)
-				return fseeko(file, at + (off_t)n + 1, SEEK_SET) < 0 ? fail(errno, "read the log") : 0;
+	r = log_files_open(reader->folder, st.st_ino, &files);
+	/* What it got last, before it was put aside. */
+	if (r == 0 && files.count > 0 && reader->file)
+		r = lines_print(reader);
+	for (size_t i = 0; r == 0 && i < files.count; i++) {
+		if (reader->file)
+			(void)fclose(reader->file);
+		reader->file = files.items[i];
+		files.items[i] = NULL;
+		r = lines_print(reader);
 	}
-	return fseeko(file, 0, SEEK_SET) < 0 ? fail(errno, "read the log") : 0;
+	log_files_close(&files);
+	return r;
+}
+
+static int all_print(struct reader *reader)
+{
+	int r = 0;
+
+	if (reader->file) {
+		emptied_notice(reader);
+		r = lines_print(reader);
+	}
+	return r < 0 ? r : newer_print(reader);
+}
+
+/* ms until then, -1: no bound */
+static int time_left(struct reader *reader)
+{
+	struct timespec now;
+	int64_t ms;
+
+	if (!*reader->until)
+		return -1;
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	ms = (int64_t)(reader->end.tv_sec - now.tv_sec) * 1000 + (reader->end.tv_nsec - now.tv_nsec) / 1000000;
+	return ms < 0 ? 0 : ms > INT32_MAX ? INT32_MAX : (int)ms;
 }
 
 /* Until the keeper has ended; what it wrote last is there by then. */
-static int follow(struct reader *reader, const char *path, const struct container_info *info)
+static int follow(struct reader *reader, const char *folder, const struct container_info *info)
 {
 	cleanup_fd int keeper = info->keeper_pid > 0 && !info->exit_known ? pidfd_open(info->keeper_pid, 0) : -1;
 	cleanup_fd int changes = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
@@ -131,44 +182,97 @@ static int follow(struct reader *reader, const char *path, const struct containe
 	int r = 0;
 
 	if (keeper < 0)
-		return lines_print(reader);
-	if (changes < 0 || inotify_add_watch(changes, path, IN_MODIFY) < 0)
-		return fail(errno, "watch the log '%s'", path);
-	while (r == 0 && !wait[0].revents) {
-		r = lines_print(reader);
-		if (r == 0 && poll(wait, ARRAY_SIZE(wait), -1) < 0 && errno != EINTR)
+		return all_print(reader);
+	if (changes < 0 || inotify_add_watch(changes, folder, IN_MODIFY | IN_CREATE | IN_MOVED_TO) < 0)
+		return fail(errno, "watch the log's folder '%s'", folder);
+	while (r == 0 && !wait[0].revents && !reader->done) {
+		r = all_print(reader);
+		if (r == 0 && poll(wait, ARRAY_SIZE(wait), time_left(reader)) < 0 && errno != EINTR)
 			r = fail(errno, "wait for the log");
 		if (wait[1].revents)
 			(void)!read(changes, events, sizeof(events));
+		if (time_left(reader) == 0)
+			break;
 	}
-	return r < 0 ? r : lines_print(reader);
+	return r < 0 ? r : all_print(reader);
 }
 
-static int log_print(const struct logs_options *o, uint64_t tail, const struct container_info *info)
+/* The files that are there, from the place that --tail wants. */
+static int begin_print(struct reader *reader, uint64_t tail)
 {
-	struct reader reader = { .timestamps = o->timestamps };
-	int fd = open(info->log, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), r = 0;
+	struct log_files files = { .items = NULL };
+	int r = log_files_open(reader->folder, 0, &files);
 
+	if (r == 0 && tail != UINT64_MAX)
+		r = log_files_tail(&files, tail);
+	for (size_t i = 0; r == 0 && i < files.count; i++) {
+		if (reader->file)
+			(void)fclose(reader->file);
+		reader->file = files.items[i];
+		files.items[i] = NULL;
+		r = lines_print(reader);
+	}
+	log_files_close(&files);
+	return r;
+}
+
+static int log_print(struct reader *reader, bool follows, uint64_t tail, const struct container_info *info)
+{
+	cleanup_free char *folder = strndup(info->log, (size_t)(strrchr(info->log, '/') - info->log));
+	int r;
+
+	if (!folder)
+		return fail(ENOMEM, "read the log");
+	reader->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	/* Of one whose terminal was not left to a keeper there is none yet. */
-	if (fd < 0 && errno == ENOENT)
+	if (reader->folder < 0)
+		return errno == ENOENT ? 0 : fail(errno, "open the log's folder '%s'", folder);
+	r = begin_print(reader, tail);
+	if (r == 0 && follows && !reader->done)
+		r = follow(reader, folder, info);
+	if (reader->file)
+		(void)fclose(reader->file);
+	free(reader->line);
+	(void)close(reader->folder);
+	return r;
+}
+
+static int bound_read(const struct globals *globals, const char *name, const char *text, char bound[MOMENT_SIZE], struct timespec *ret)
+{
+	struct timespec now, moment;
+
+	bound[0] = '\0';
+	if (!text)
 		return 0;
-	reader.file = fd < 0 ? NULL : fdopen(fd, "re");
-	if (!reader.file)
-		return fail(errno, "open the log '%s'", info->log);
-	if (tail != UINT64_MAX)
-		r = tail_seek(reader.file, tail);
-	if (r == 0)
-		r = o->follow ? follow(&reader, info->log, info) : lines_print(&reader);
-	free(reader.line);
-	(void)fclose(reader.file);
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	if (moment_read(text, &now, &moment) < 0)
+		return usage_fail(globals->command, "--%s: '%s' is neither a time, as 2026-01-31T12:00:00Z is, nor how long ago, as 10m is",
+				  name, text);
+	moment_text(&moment, bound);
+	*ret = moment;
+	return 0;
+}
+
+static int log_check(const char *id, const struct container_info *info)
+{
+	struct service service;
+	int r = service_read(&info->annotations, &service);
+
+	if (r == 0 && !info->log)
+		r = fail_plain(EINVAL, "container '%s' has no log: it was not started by 'run --detach'", id);
+	else if (r == 0 && service.log_none)
+		r = fail_plain(EINVAL, "container '%s' has no log: it was started with the log driver 'none'", id);
+	service_done(&service);
 	return r;
 }
 
 int cmd_logs(const struct globals *globals, int argc, char **argv)
 {
 	struct logs_options o = { .tail = "all" };
+	struct reader reader = { .folder = -1 };
 	struct container_info info;
 	struct operands operands;
+	struct timespec since;
 	uint64_t tail = UINT64_MAX;
 	int r = options_parse(globals->command, argc, argv, 1, 1, &o, &operands);
 
@@ -176,12 +280,17 @@ int cmd_logs(const struct globals *globals, int argc, char **argv)
 		return r < 0 ? r : 0;
 	if (!str_eq(o.tail, "all") && str_to_u64(o.tail, UINT32_MAX, &tail) < 0)
 		return usage_fail(globals->command, "--tail: '%s' is neither a number nor 'all'", o.tail);
-	r = look(globals, operands.items[0], &info);
+	reader.timestamps = o.timestamps;
+	r = bound_read(globals, "since", o.since, reader.since, &since);
+	if (r == 0)
+		r = bound_read(globals, "until", o.until, reader.until, &reader.end);
+	if (r == 0)
+		r = look(globals, operands.items[0], &info);
 	if (r < 0)
 		return r;
-	r = info.log ? log_print(&o, tail, &info) :
-		       fail_plain(EINVAL, "container '%s' has no log: it was not started by 'run --detach'",
-				  operands.items[0]);
+	r = log_check(operands.items[0], &info);
+	if (r == 0)
+		r = log_print(&reader, o.follow, tail, &info);
 	container_info_done(&info);
 	return r;
 }

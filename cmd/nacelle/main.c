@@ -26,14 +26,17 @@ const struct command commands[] = {
 	{ "run",      cmd_run,      run_options,      "SPEC|BUNDLE|-|ID [COMMAND [ARG...]]", "create and start a container, and wait for its end", true },
 	{ "exec",     cmd_exec,     exec_options,     "ID [COMMAND [ARG...]]", "run one more process in a running container", true },
 	{ "create",   cmd_create,   create_options,   "ID",            "set a container up, all but its process", false },
-	{ "start",    cmd_start,    start_options,    "ID",            "start the process of a created container", false },
+	{ "start",    cmd_start,    start_options,    "ID",            "start a created container, or a detached one again", false },
 	{ "state",    cmd_state,    state_options,    "ID",            "print the state of a container", false },
 	{ "kill",     cmd_kill,     kill_options,     "ID [SIGNAL]",   "send a signal (TERM) to a container's process", false },
 	{ "stop",     cmd_stop,     stop_options,     "ID...",         "end containers: a signal, and KILL after a while", false },
+	{ "restart",  cmd_restart,  restart_options,  "ID...",         "end detached containers and start them again", false },
 	{ "delete",   cmd_delete,   delete_options,   "ID...",         "remove what is left of containers", false },
 	{ "list",     cmd_list,     list_options,     "",              "list the containers", false },
 	{ "ps",       cmd_ps,       ps_options,       "ID",            "list the processes of a container", false },
 	{ "logs",     cmd_logs,     logs_options,     "ID",            "print what a detached container said", false },
+	{ "attach",   cmd_attach,   attach_options,   "ID",            "be in front of a detached container", false },
+	{ "healthcheck", cmd_healthcheck, healthcheck_options, "ID",   "run a container's health check once", false },
 	{ "wait",     cmd_wait,     wait_options,     "ID...",         "wait for the end of detached containers", false },
 	{ "pause",    cmd_pause,    pause_options,    "ID",            "freeze all processes of a container", false },
 	{ "resume",   cmd_resume,   resume_options,   "ID",            "thaw them", false },
@@ -45,6 +48,7 @@ const struct command commands[] = {
 	{ "spec",     cmd_spec,     spec_options,     "",              "print the default spec, or the expansion of one", false },
 	{ "check",    cmd_check,    check_options,    "",              "say what this machine lacks, and what mends it", false },
 	{ "features", cmd_features, features_options, "",              "print what this program supports", false },
+	{ "again",    cmd_again,    again_options,    "ID",            NULL, false },
 	{ .name = NULL },
 };
 /* clang-format on */
@@ -59,7 +63,8 @@ static int usage_print(void)
 {
 	(void)printf("usage: nacelle [GLOBAL OPTION...] COMMAND [OPTION...] [ARGUMENT...]\n\ncommands:\n");
 	for (const struct command *c = commands; c->name; c++)
-		(void)printf("  %-10s%s\n", c->name, c->help);
+		if (c->help)
+			(void)printf("  %-12s%s\n", c->name, c->help);
 	(void)printf("\nglobal options:\n");
 	options_print(global_options);
 	(void)printf("\n'nacelle COMMAND --help' has a command's own options.\n");
@@ -72,7 +77,8 @@ static int fail_unknown(const char *name)
 	size_t n = 0;
 
 	for (const struct command *c = commands; c->name; c++)
-		names[n++] = c->name;
+		if (c->help)
+			names[n++] = c->name;
 	near = str_nearest(name, names);
 	if (near)
 		return usage_fail(NULL, "unknown command '%s', did you mean '%s'?", name, near);

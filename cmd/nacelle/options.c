@@ -194,7 +194,7 @@ static int walk_all(struct walk *w)
 static void help_print(const struct command *command)
 {
 	(void)printf("usage: nacelle %s%s%s%s\n\n%s\n", command->name, command->options->name ? " [OPTION...]" : "",
-		     *command->synopsis ? " " : "", command->synopsis, command->help);
+		     *command->synopsis ? " " : "", command->synopsis, command->help ? command->help : "for the keeper of a container alone");
 	if (command->options->name) {
 		(void)printf("\n");
 		options_print(command->options);

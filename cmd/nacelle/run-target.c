@@ -58,6 +58,8 @@ static const struct override {
 	{ "labels",       HOW_LIST,     RUN(labels),       "label" },
 	{ "stop_signal",  HOW_TEXT,     RUN(stop_signal),  "stop-signal" },
 	{ "stop_timeout", HOW_TEXT,     RUN(stop_timeout), "stop-timeout" },
+	{ "restart",      HOW_TEXT,     RUN(restart),      "restart" },
+	{ "init",         HOW_TRUE,     RUN(init),         "init" },
 	{ "tty",          HOW_TRUE,     RUN(tty),          "tty" },
 };
 
@@ -66,6 +68,7 @@ void run_options_done(struct run_options *o)
 	for (size_t i = 0; i < ARRAY_SIZE(overrides); i++)
 		if (overrides[i].how >= HOW_LIST)
 			str_list_done((void *)((char *)o + overrides[i].offset));
+	str_list_done(&o->log_options);
 }
 
 static int set(json_t *v, const char *key, json_t *value)
@@ -197,6 +200,8 @@ int run_overrides(const struct run_options *o, char **args, size_t arg_count, js
 		r = words[0] ? set_words(v, "entrypoint", words, *words[0] ? 1 : 0) : fail(ENOMEM, "read the options");
 		free(words[0]);
 	}
+	if (r == 0)
+		r = run_service_overrides(o, v);
 	if (r == 0 && arg_count > 0)
 		r = set_words(v, "args", args, arg_count);
 	if (r == 0)

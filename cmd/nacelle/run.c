@@ -13,6 +13,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "cmd/nacelle/again.h"
 #include "cmd/nacelle/command.h"
 #include "cmd/nacelle/common.h"
 #include "cmd/nacelle/keeping.h"
@@ -25,6 +26,7 @@
 #include "runtime/bundle.h"
 #include "runtime/keep.h"
 #include "runtime/service/keeper.h"
+#include "runtime/spec-service.h"
 #include "runtime/spec-short.h"
 #include "runtime/spec.h"
 #include "runtime/state.h"
@@ -68,7 +70,17 @@ const struct option_row run_options[] = {
 	{ "console-socket", 0, OPTION_STRING, RUN(console_socket), "SOCKET", "send the terminal to this unix socket" },
 	{ "preserve-fds", 0, OPTION_NUMBER, RUN(preserve_fds), "N", "hand on N more open fds, from 3" },
 	{ "no-subreaper", 0, OPTION_FLAG, RUN(no_subreaper), NULL, "taken for runc's sake: nothing is one here" },
-	{ "init", 0, OPTION_REFUSED, 0, NULL, NULL },
+	{ "init", 0, OPTION_FLAG, RUN(init), NULL, "a small init is its first process" },
+	{ "restart", 0, OPTION_STRING, RUN(restart), "POLICY", "no, on-failure[:N], always, unless-stopped" },
+	{ "log-driver", 0, OPTION_STRING, RUN(log_driver), "DRIVER", "json-file, or none" },
+	{ "log-opt", 0, OPTION_LIST, RUN(log_options), "NAME=VALUE", "max-size=SIZE, max-file=NUMBER" },
+	{ "health-cmd", 0, OPTION_STRING, RUN(health_cmd), "SCRIPT", "how to tell that it works" },
+	{ "health-interval", 0, OPTION_STRING, RUN(health_interval), "TIME", "between two checks (30s)" },
+	{ "health-timeout", 0, OPTION_STRING, RUN(health_timeout), "TIME", "how long one may take (30s)" },
+	{ "health-retries", 0, OPTION_NUMBER, RUN(health_retries), "N", "failures in a row until it is unhealthy (3)" },
+	{ "health-start-period", 0, OPTION_STRING, RUN(health_start_period), "TIME", "until failures count (0s)" },
+	{ "health-start-interval", 0, OPTION_STRING, RUN(health_start_interval), "TIME", "between two checks until then (5s)" },
+	{ "no-healthcheck", 0, OPTION_FLAG, RUN(no_health), NULL, "nor the one that the image has" },
 	{ "publish", 'p', OPTION_REFUSED, 0, NULL, NULL },
 	{ "vm", 0, OPTION_FLAG, RUN(vm), NULL, "in a virtual machine of its own" },
 	{ "no-new-keyring", 0, OPTION_FLAG, RUN(keep_keyring), NULL, "keep our session keyring" },
@@ -83,6 +95,7 @@ struct run {
 	struct run_target target;
 	char *id, *log;
 	struct activation activation;
+	struct service service;	/* of its keeper */
 	bool terminal;		/* it has one, and we keep its master */
 };
 
@@ -120,6 +133,8 @@ static int run_create(struct run *run, const int stdio[3], bool at_once, struct 
 	options.at_once = at_once;
 	options.remove_at_exit = run->o.remove;
 	options.log = run->log;
+	options.kept = run->o.detach;
+	options.open_stdin = run->o.detach && run->o.interactive && !run->terminal;
 	options.activation = run->activation;
 	for (int i = 0; i < 3; i++)
 		options.stdio[i] = stdio[i];
@@ -148,28 +163,14 @@ static void keeping_undo(struct keeping *k, struct container_child *child)
 	run_remove(k->mine);
 }
 
-/* Whom a user in the container is outside. */
-static uint32_t host_id(uint32_t id, const struct spec_id_map *maps, size_t count)
+static int keeping_of(struct run *run, int program, struct keeping *ret)
 {
-	for (size_t i = 0; i < count; i++)
-		if (id >= maps[i].container_id && id - maps[i].container_id < maps[i].size)
-			return maps[i].host_id + (id - maps[i].container_id);
-	return id;
-}
-
-static struct keeping keeping_of(struct run *run, int program)
-{
-	const struct spec *spec = run->bundle.spec;
-	const struct spec_linux *l = &spec->linux_;
-
-	return (struct keeping){
+	*ret = (struct keeping){
 		.place = &run->globals->place, .id = run->id, .program = program, .recorded = true,
-		.log = run->log, .remove = run->o.remove,
-		.create = keeping_create, .go = keeping_go, .undo = keeping_undo,
-		.uid = host_id(spec->process.user.uid, l->uid_mappings, l->uid_mapping_count),
-		.gid = host_id(spec->process.user.gid, l->gid_mappings, l->gid_mapping_count),
-		.mine = run,
+		.log = run->log, .remove = run->o.remove, .open_stdin = run->o.interactive && !run->terminal,
+		.create = keeping_create, .go = keeping_go, .undo = keeping_undo, .socket = -1, .mine = run,
 	};
+	return keeping_choose(ret, run->bundle.spec, &run->service);
 }
 
 /* --- the end -------------------------------------------------------------------------------------- */
@@ -274,11 +275,13 @@ static int run_front(struct run *run, int signals)
 static int run_terminal(struct run *run, int signals)
 {
 	cleanup_fd int program = keeping_program();
-	struct keeping k = keeping_of(run, program);
+	struct keeping k;
 	struct detach_keys keys;
 	bool oom;
 	int status = STATUS_OURS, r = detach_keys_read(run->o.detach_keys, &keys);
 
+	if (r == 0)
+		r = keeping_of(run, program, &k);
 	if (r < 0)
 		return r;
 	r = keeping_attended(&k, signals, run->o.interactive || run->target.literal, &keys, &status);
@@ -297,6 +300,22 @@ static int run_terminal(struct run *run, int signals)
 	return status;
 }
 
+/* What is handed over once is not there a second time. */
+static int detached_check(const struct run *run)
+{
+	if (run->service.health.odd)
+		log_warn("the image's health check makes no sense, ignoring");
+	if (run->service.restart == RESTART_NO)
+		return 0;
+	if (run->o.remove)
+		return usage_fail(run->globals->command, "a restart policy and --rm contradict each other");
+	if (run->o.preserve_fds || run->o.console_socket || run->o.pid_file || run->activation.listen_fds ||
+	    run->activation.notify_socket)
+		return fail_plain(EINVAL, "a restart policy goes with none of --preserve-fds, --console-socket, --pid-file, LISTEN_FDS "
+				  "and NOTIFY_SOCKET: what starts again would not have them");
+	return 0;
+}
+
 static int run_detached(struct run *run)
 {
 	cleanup_fd int program = keeping_program();
@@ -305,8 +324,11 @@ static int run_detached(struct run *run)
 
 	if (program < 0)
 		return program;
-	k = keeping_of(run, program);
-	r = keeping_detached(&k);
+	r = keeping_of(run, program, &k);
+	if (r == 0)
+		r = detached_check(run);
+	if (r == 0)
+		r = keeping_detached(&k);
 	if (r == 0)
 		(void)printf("%s\n", run->id);
 	return r;
@@ -348,7 +370,7 @@ static int options_check(const struct globals *globals, const struct run_options
 
 int cmd_run(const struct globals *globals, int argc, char **argv)
 {
-	struct run run = { .globals = globals, .o = { .detach_keys = DETACH_KEYS_DEFAULT } };
+	struct run run = { .globals = globals, .o = { .detach_keys = DETACH_KEYS_DEFAULT, .health_retries = UINT64_MAX } };
 	struct operands operands;
 	int r = options_parse(globals->command, argc, argv, 0, SIZE_MAX, &run.o, &operands);
 
@@ -360,6 +382,7 @@ int cmd_run(const struct globals *globals, int argc, char **argv)
 	} else if (r == OPTIONS_HELPED) {
 		r = 0;
 	}
+	service_done(&run.service);
 	bundle_done(&run.bundle);
 	free(run.id);
 	free(run.log);

@@ -21,7 +21,14 @@ struct run_options {
 	/* What changes the spec. */
 	struct str_list env, env_file, volumes, tmpfs, devices, cap_add, cap_drop, ulimits, sysctl, security, labels;
 	const char *memory, *cpus, *pids, *user, *cwd, *hostname, *network, *entrypoint, *stop_signal, *stop_timeout;
-	bool read_only, vm;
+	bool read_only, vm, init;
+	const char *restart;
+
+	/* Of its log and its health check; one key each. */
+	const char *log_driver, *health_cmd, *health_interval, *health_timeout, *health_start_period, *health_start_interval;
+	uint64_t health_retries;	/* UINT64_MAX: not given */
+	struct str_list log_options;
+	bool no_health;
 };
 
 void run_options_done(struct run_options *o);
@@ -31,6 +38,9 @@ void run_options_done(struct run_options *o);
  * @ret_v: new reference
  */
 int run_overrides(const struct run_options *o, char **args, size_t arg_count, json_t **ret_v);
+
+/* run_service_overrides() - the keys "log" and "health" of the flags, put into @v. Return: 0 or a recorded failure. */
+int run_service_overrides(const struct run_options *o, json_t *v);
 
 /* What `run` was told to run. */
 struct run_target {

@@ -229,7 +229,7 @@ static int round_once(struct proxy *x, bool *ret_talk)
 	if (wait[SIGNALS].revents)
 		r = payload_signals_pass(x->p->signals, x->p->pidfd, &resized);
 	if (resized)
-		terminal_size_copy(x->p->master);
+		terminal_size_copy(x->p->size);
 	if (wait[SHOW].revents)
 		flow_write(&x->shown);
 	if (wait[MASTER_OUT].revents)
@@ -267,7 +267,7 @@ int terminal_proxy(const struct terminal_proxy *p)
 
 	if (flags < 0 || fcntl(p->master, F_SETFL, flags | O_NONBLOCK) < 0)
 		return fail(errno, "use the terminal");
-	terminal_size_copy(p->master);
+	terminal_size_copy(p->size);
 	r = input ? modes_raw() : 0;
 	while (r == 0 && !talk && !x.detach)
 		r = round_once(&x, &talk);

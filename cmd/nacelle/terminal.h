@@ -26,7 +26,8 @@ void terminal_size_copy(int to);
 
 /* What goes on between the two. */
 struct terminal_proxy {
-	int master;		/* of the payload's terminal */
+	int master;		/* of the payload's terminal, or a stream that leads to it */
+	int size;		/* the terminal that gets the size of ours */
 	int signals;		/* signalfd, see payload.h */
 	int pidfd;		/* of the payload: gets the signals */
 	int talk;		/* its readability ends the proxy */

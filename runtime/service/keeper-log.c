@@ -3,13 +3,15 @@
  * The lines that a keeper writes. Each is built in a small buffer on the stack that is written whenever it is full, by
  * position: a line that fails half way is cut off again, so that the log is always whole lines.
  */
-#include "runtime/service/keeper.h"
-
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "runtime/service/keeper-internal.h"
 
 enum { BUFFER_SIZE = 1024 };
 
@@ -54,7 +56,7 @@ static void put_text(struct writer *w, const char *text)
 }
 
 /* @digits of them, with zeros in front; 0: as many as it takes. */
-static char *number(char *to, uint64_t value, unsigned int digits)
+char *keeper_number(char *to, uint64_t value, unsigned int digits)
 {
 	char reversed[20];
 	unsigned int n = 0;
@@ -67,6 +69,13 @@ static char *number(char *to, uint64_t value, unsigned int digits)
 	while (n > 0)
 		*to++ = reversed[--n];
 	return to;
+}
+
+char *keeper_number_signed(char *to, int64_t value)
+{
+	if (value < 0)
+		*to++ = '-';
+	return keeper_number(to, value < 0 ? (uint64_t)-value : (uint64_t)value, 0);
 }
 
 void keeper_time(char buf[KEEPER_TIME_SIZE])
@@ -85,19 +94,19 @@ void keeper_time(char buf[KEEPER_TIME_SIZE])
 	days -= 365 * year + year / 4 - year / 100;
 	month = (5 * days + 2) / 153;
 	days -= (153 * month + 2) / 5;
-	p = number(p, era * 400 + year + (month >= 10), 4);
+	p = keeper_number(p, era * 400 + year + (month >= 10), 4);
 	*p++ = '-';
-	p = number(p, month < 10 ? month + 3 : month - 9, 2);
+	p = keeper_number(p, month < 10 ? month + 3 : month - 9, 2);
 	*p++ = '-';
-	p = number(p, days + 1, 2);
+	p = keeper_number(p, days + 1, 2);
 	*p++ = 'T';
-	p = number(p, seconds / 3600, 2);
+	p = keeper_number(p, seconds / 3600, 2);
 	*p++ = ':';
-	p = number(p, seconds / 60 % 60, 2);
+	p = keeper_number(p, seconds / 60 % 60, 2);
 	*p++ = ':';
-	p = number(p, seconds % 60, 2);
+	p = keeper_number(p, seconds % 60, 2);
 	*p++ = '.';
-	p = number(p, (uint64_t)now.tv_nsec, 9);
+	p = keeper_number(p, (uint64_t)now.tv_nsec, 9);
 	*p++ = 'Z';
 	*p = '\0';
 }
@@ -164,11 +173,57 @@ static void put_escaped(struct writer *w, const char *text, size_t size)
 	}
 }
 
+/* "log", "log.1", … */
+static void log_name(char name[static 32], int64_t n)
+{
+	char *p = stpcpy(name, "log");
+
+	if (n > 0) {
+		*p++ = '.';
+		p = keeper_number_signed(p, n);
+	}
+	*p = '\0';
+}
+
+static void log_empty(struct keeper_log *log)
+{
+	if (ftruncate(log->fd, 0) == 0)
+		log->end = 0;
+}
+
+void keeper_log_rotate(struct keeper_log *log)
+{
+	char from[32], to[32];
+	int fd;
+
+	if (log->files <= 1) {
+		log_empty(log);
+		return;
+	}
+	for (int64_t n = log->files - 1; n > 0; n--) {
+		log_name(from, n - 1);
+		log_name(to, n);
+		(void)renameat(log->folder, from, log->folder, to);
+	}
+	fd = openat(log->folder, "log", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0) {
+		/* to is "log.1", what we still write to: it is bounded all the same. */
+		(void)renameat(log->folder, to, log->folder, "log");
+		log_empty(log);
+		return;
+	}
+	(void)close(log->fd);
+	log->fd = fd;
+	log->end = 0;
+}
+
 int keeper_log_line(struct keeper_log *log, const char *stream, const char *text, size_t size)
 {
 	struct writer w;
 	char now[KEEPER_TIME_SIZE];
 
+	if (log->size > 0 && log->end >= log->size && log->folder >= 0)
+		keeper_log_rotate(log);
 	/* The buffer is not cleared: it is written before it is read. */
 	w.fd = log->fd;
 	w.at = log->end;
@@ -198,13 +253,59 @@ int keeper_ending_write(int fd, int status, bool oom_killed)
 
 	keeper_time(now);
 	p = stpcpy(p, "{\"status\":");
-	p = number(p, (uint64_t)(status & 0xFF), 0);
+	p = keeper_number(p, (uint64_t)(status & 0xFF), 0);
 	p = stpcpy(p, ",\"time\":\"");
 	p = stpcpy(p, now);
 	p = stpcpy(p, "\",\"oomKilled\":");
 	p = stpcpy(p, oom_killed ? "true}\n" : "false}\n");
 	do
 		n = pwrite(fd, line, (size_t)(p - line), 0);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : 0;
+}
+
+int64_t keeper_last(const struct keeper_note *note)
+{
+	return note->status < 0 ? 0 : 1 + note->status + 256 * note->oom_killed + 512 * note->unhealthy;
+}
+
+void keeper_last_read(int64_t last, struct keeper_note *note)
+{
+	note->status = last > 0 ? (last - 1) & 255 : -1;
+	note->oom_killed = last > 0 && (last - 1) & 256;
+	note->unhealthy = last > 0 && (last - 1) & 512;
+}
+
+static char *note_number(char *p, const char *key, int64_t value)
+{
+	return keeper_number_signed(stpcpy(p, key), value);
+}
+
+static char *note_bool(char *p, const char *key, bool value)
+{
+	return stpcpy(stpcpy(p, key), value ? "true" : "false");
+}
+
+int keeper_note_write(int fd, const struct keeper_note *note)
+{
+	static const char *const names[] = { "", "starting", "healthy", "unhealthy" };
+	char text[KEEPER_NOTE_SIZE], *p = text;
+	ssize_t n;
+
+	p = note_number(p, "{\"version\":", KEEPER_NOTE_VERSION);
+	p = note_number(p, ",\"restarts\":", note->restarts);
+	p = note_bool(p, ",\"waiting\":", note->waiting);
+	p = note_number(p, ",\"status\":", note->status);
+	p = note_bool(p, ",\"oomKilled\":", note->oom_killed);
+	p = note_bool(p, ",\"unhealthy\":", note->unhealthy);
+	p = stpcpy(stpcpy(stpcpy(p, ",\"health\":\""), names[note->health]), "\"");
+	p = note_number(p, ",\"failing\":", note->failing);
+	p = note_number(p, ",\"lost\":", note->lost);
+	*p++ = '}';
+	memset(p, ' ', (size_t)(text + sizeof(text) - p));
+	text[sizeof(text) - 1] = '\n';
+	do
+		n = pwrite(fd, text, sizeof(text), 0);
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : 0;
 }

@@ -1,36 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One poll(2) over the payload's pidfd and what it says. When the payload has ended, what is in the pipes is read
- * without waiting for their end: a process that it left behind outside its pid namespace may hold them for ever.
+ * One poll(2) over the payload's pidfd, what it says, the socket and the health check; and what follows from an end: it
+ * is written down, or after a while the container is started again.
  */
 #include "runtime/service/keeper.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-/* docker cuts lines at the same length. */
-enum { LINE_SIZE = 16 * 1024, CHARACTER_MAX = 4 };
+#include "runtime/base/str.h"
+#include "runtime/service/keeper-internal.h"
 
-struct stream {
-	const char *name;
-	int fd;
-	size_t used;
-	char line[LINE_SIZE];
-};
-
-/* Not on the stack: pages of these that no payload ever fills are never made. */
-static struct stream streams[] = {
-	{ .name = "stdout", .fd = -1 },
-	{ .name = "stderr", .fd = -1 },
-};
-enum { OUT, ERR, STREAMS };
+enum { DELAY_FIRST_MS = 100, DELAY_MAX_MS = 60000, UP_MS = 10000 };
 
 /* We end when the payload has ended, and never before. */
 static const int ignored[] = { SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE, SIGALRM };
@@ -47,119 +35,25 @@ static void signals_set(void (*how)(int signal))
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* A failure to write drops the line: the payload is not to be held up by a full disk. */
-static void say(struct keeper_log *log, const struct stream *s, size_t size)
+int64_t keeper_now(void)
 {
-	if (log->fd >= 0)
-		(void)keeper_log_line(log, s->name, s->line, size);
+	struct timespec now = { .tv_sec = 0 };
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void stream_forget(struct stream *s, size_t size)
+int64_t keeper_delay_next(int64_t delay, int64_t up)
 {
-	s->used -= size;
-	memmove(s->line, s->line + size, s->used);
+	if (delay <= 0 || up >= UP_MS)
+		return DELAY_FIRST_MS;
+	return delay >= DELAY_MAX_MS / 2 ? DELAY_MAX_MS : 2 * delay;
 }
 
-/* Where a line that is too long is cut: never within a character. */
-static size_t cut(const struct stream *s)
+void keeper_noted(struct ward *w)
 {
-	size_t n = s->used;
-
-	for (int back = 1; back < CHARACTER_MAX; back++) {
-		unsigned char c = (unsigned char)s->line[s->used - (size_t)back];
-
-		if ((c & 0xC0) == 0xC0)
-			return s->used - (size_t)back;
-		if ((c & 0xC0) != 0x80)
-			break;
-	}
-	return n;
-}
-
-/* The whole lines in the buffer. */
-static void stream_say(struct keeper_log *log, struct stream *s)
-{
-	const char *newline;
-
-	while ((newline = memchr(s->line, '\n', s->used))) {
-		size_t n = (size_t)(newline - s->line) + 1;
-
-		say(log, s, n);
-		stream_forget(s, n);
-	}
-	if (s->used == sizeof(s->line)) {
-		size_t n = cut(s);
-
-		say(log, s, n);
-		stream_forget(s, n);
-	}
-}
-
-static void stream_end(struct keeper_log *log, struct stream *s)
-{
-	if (s->used > 0)
-		say(log, s, s->used);
-	s->used = 0;
-	s->fd = -1;
-}
-
-/* Return: whether there may be more. */
-static bool stream_read(struct keeper_log *log, struct stream *s)
-{
-	ssize_t n = read(s->fd, s->line + s->used, sizeof(s->line) - s->used);
-
-	if (n < 0 && errno == EINTR)
-		return true;
-	if (n < 0 && errno == EAGAIN)
-		return false;
-	/* EIO: the last who held the terminal has closed it */
-	if (n <= 0) {
-		stream_end(log, s);
-		return false;
-	}
-	s->used += (size_t)n;
-	stream_say(log, s);
-	return true;
-}
-
-static void nonblocking(int fd)
-{
-	int flags = fcntl(fd, F_GETFL);
-
-	if (flags >= 0)
-		(void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-}
-
-static void streams_open(const struct keeper *k)
-{
-	streams[OUT].fd = k->out;
-	streams[ERR].fd = k->err;
-	for (int i = 0; i < STREAMS; i++)
-		if (streams[i].fd >= 0)
-			nonblocking(streams[i].fd);
-	/*
-	 * With the other end of a terminal open here too, a payload that closes it and opens it again (a getty
-	 * does) does not look like one that ended. A pipe has no such end, and refuses.
-	 */
-	if (k->out >= 0)
-		(void)ioctl(k->out, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-}
-
-static void payload_await(int pidfd, struct keeper_log *log)
-{
-	struct pollfd wait[1 + STREAMS] = { { .fd = pidfd, .events = POLLIN } };
-
-	while (!wait[0].revents) {
-		for (int i = 0; i < STREAMS; i++)
-			wait[1 + i] = (struct pollfd){ .fd = streams[i].fd, .events = POLLIN };
-		if (poll(wait, 1 + STREAMS, -1) < 0) {
-			wait[0].revents = 0;
-			continue;
-		}
-		for (int i = 0; i < STREAMS; i++)
-			if (wait[1 + i].revents)
-				(void)stream_read(log, &streams[i]);
-	}
+	if (w->k->note >= 0)
+		(void)keeper_note_write((int)w->k->note, &w->note);
 }
 
 /* Whether the kernel killed something for memory. Source: cgroup-v2.rst, memory.events. */
@@ -180,36 +74,223 @@ static bool oom_read(int events)
 	return found && found[sizeof(word) - 1] >= '1' && found[sizeof(word) - 1] <= '9';
 }
 
-int keeper_run(const struct keeper *k)
-{
-	struct keeper_log log = { .fd = k->log, .end = k->log < 0 ? 0 : lseek(k->log, 0, SEEK_END) };
-	int pidfd, wait_status;
-	pid_t reaped;
+/* --- the program that we become -------------------------------------------------------------------- */
 
+int keeper_become(const struct keeper *k, const char *const *words)
+{
+	enum { WORDS = 32 };
+	char *args[WORDS + 1];
+	size_t n = 0;
+
+	for (size_t i = 0; k->program[i] && n < WORDS; i++)
+		args[n++] = k->program[i];
+	/* execve(2) writes to none of them. */
+	for (size_t i = 0; words[i] && n < WORDS; i++)
+		memcpy(&args[n++], &words[i], sizeof(args[0]));
+	args[n] = NULL;
+	(void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+	signals_set(SIG_DFL);
+	if (k->socket >= 0 && str_eq(words[0], "again"))
+		(void)fcntl((int)k->socket, F_SETFD, 0);
+	(void)execve(args[0], args, environ);
+	n = (size_t)errno;
 	signals_set(SIG_IGN);
+	return -(int)n;
+}
+
+static int become_again(const struct ward *w)
+{
+	char socket[24], restarts[24], delay[24], lost[24], last[24];
+	const int64_t values[] = { w->k->socket, w->note.restarts, w->k->delay, w->note.lost, keeper_last(&w->note) };
+	char *const texts[] = { socket, restarts, delay, lost, last };
+
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+		*keeper_number_signed(texts[i], values[i]) = '\0';
+	return keeper_become(w->k, (const char *const[]){ "again", "--socket", socket, "--restarts", restarts, "--delay", delay,
+							  "--lost", lost, "--last", last, w->k->id, NULL });
+}
+
+/* --- while it runs, or waits ------------------------------------------------------------------------ */
+
+static void sooner(int64_t *deadline, int64_t moment)
+{
+	if (moment && (!*deadline || moment < *deadline))
+		*deadline = moment;
+}
+
+static void round_once(struct ward *w)
+{
+	int64_t deadline = 0, left = -1;
+
+	w->wait[WAIT_PAYLOAD] = (struct pollfd){ .fd = w->payload, .events = POLLIN };
+	streams_wait(w);
+	clients_wait(w);
+	check_wait(w);
+	sooner(&deadline, w->until);
+	sooner(&deadline, w->kill);
+	sooner(&deadline, check_deadline(w));
+	if (deadline) {
+		left = deadline - keeper_now();
+		left = left < 0 ? 0 : left > 3600000 ? 3600000 : left;
+	}
+	if (poll(w->wait, WAITS, (int)left) < 0) {
+		w->wait[WAIT_PAYLOAD].revents = 0;
+		return;
+	}
+	streams_read(w);
+	clients_serve(w);
+	check_serve(w);
+	if (w->kill && w->payload >= 0 && keeper_now() >= w->kill) {
+		(void)pidfd_send_signal(w->payload, SIGKILL, NULL, 0);
+		w->kill = 0;
+	}
+}
+
+void keeper_end_payload(struct ward *w)
+{
+	w->kill = keeper_now() + w->k->stop_time;
+	(void)pidfd_send_signal(w->payload, w->k->stop_signal > 0 ? (int)w->k->stop_signal : SIGTERM, NULL, 0);
+}
+
+/* Return: 0 or -errno. */
+static int payload_await(struct ward *w)
+{
+	int status = 0;
+	pid_t reaped = 0;
+
+	do
+		round_once(w);
+	while (!w->wait[WAIT_PAYLOAD].revents);
+	while (w->k->pidfd < 0 && (reaped = waitpid((pid_t)w->k->pid, &status, 0)) < 0)
+		if (errno != EINTR)
+			return -errno;
+	check_drop(w);
+	streams_finish(w);
+	(void)close(w->payload);
+	w->payload = -1;
+	w->kill = 0;
+	w->note.unhealthy = w->unhealthy;
+	/* Of somebody else's child it is not known, and never 0. */
+	w->note.status = w->k->pidfd >= 0 ? -1 : WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+	w->note.oom_killed = oom_read((int)w->k->events);
+	clients_ended(w, (int)w->note.status);
+	return 0;
+}
+
+static bool policy_restarts(const struct ward *w, bool failed)
+{
+	const struct keeper *k = w->k;
+
+	if (k->restart == KEEPER_RESTART_ON_FAILURE)
+		return failed && (k->retries == 0 || w->note.restarts < k->retries);
+	return k->restart == KEEPER_RESTART_ALWAYS;
+}
+
+bool keeper_would_restart(const struct ward *w)
+{
+	return w->k->program && !w->stop && (w->again || policy_restarts(w, true));
+}
+
+/* Return: how long to wait before the next start, or -1: this is the end. */
+static int64_t decide(struct ward *w, int64_t up, int64_t *delay)
+{
+	if (!w->k->program || w->stop)
+		return -1;
+	if (w->again) {
+		w->note.restarts = 0;
+		*delay = 0;
+		return 0;
+	}
+	if (!policy_restarts(w, w->note.status != 0 || w->note.unhealthy))
+		return -1;
+	w->note.restarts++;
+	*delay = keeper_delay_next(*delay, up);
+	return *delay;
+}
+
+static int final(struct ward *w)
+{
+	const struct keeper *k = w->k;
+
+	w->note.waiting = false;
+	w->note.health = KEEPER_NO_CHECK;
+	keeper_noted(w);
+	if (k->exit >= 0 && w->note.status >= 0)
+		(void)keeper_ending_write((int)k->exit, (int)w->note.status, w->note.oom_killed);
+	return k->remove && k->program ? keeper_become(k, (const char *const[]){ "delete", "--force", k->id, NULL }) : 0;
+}
+
+/* What is after an end, until there is nothing more to be done. */
+static int after(struct ward *w, struct keeper *k)
+{
+	for (;;) {
+		int64_t up = w->since ? keeper_now() - w->since : 0, pause = decide(w, up, &k->delay);
+
+		if (pause < 0)
+			return final(w);
+		w->note.waiting = true;
+		w->note.health = KEEPER_NO_CHECK;
+		keeper_noted(w);
+		w->until = keeper_now() + pause;
+		while (!w->stop && !w->again && keeper_now() < w->until)
+			round_once(w);
+		w->until = 0;
+		if (w->stop) {
+			if (w->note.restarts > 0)
+				w->note.restarts--;
+			return final(w);
+		}
+		if (w->again) {
+			w->note.restarts = 0;
+			k->delay = 0;
+		}
+		(void)become_again(w);
+		/* There is no nacelle to do it: as a start that failed. */
+		w->again = false;
+		w->since = 0;
+		w->note.status = STATUS_OURS;
+	}
+}
+
+static struct keeper_log log_of(const struct keeper *k)
+{
+	struct keeper_log log = {
+		.fd = (int)k->log, .end = k->log < 0 ? 0 : lseek((int)k->log, 0, SEEK_END),
+		.folder = (int)k->log_folder, .size = k->log_size, .files = k->log_files,
+	};
+
 	if (log.end < 0)
 		log.fd = -1;
-	pidfd = pidfd_open(k->pid, 0);
-	if (pidfd < 0)
-		return -errno;
-	streams_open(k);
-	payload_await(pidfd, &log);
-	do
-		reaped = waitpid(k->pid, &wait_status, 0);
-	while (reaped < 0 && errno == EINTR);
-	if (reaped < 0)
-		return -errno;
-	for (int i = 0; i < STREAMS; i++) {
-		while (streams[i].fd >= 0 && stream_read(&log, &streams[i]))
-			;
-		stream_end(&log, &streams[i]);
+	return log;
+}
+
+int keeper_run(const struct keeper *given)
+{
+	static struct ward w;
+	struct keeper k = *given;
+	int r;
+
+	w = (struct ward){
+		.k = &k, .log = log_of(&k), .payload = -1, .in = -1,
+		.note = { .restarts = k.restarts, .lost = k.lost },
+	};
+	keeper_last_read(k.last, &w.note);
+	if (k.pid <= 0)
+		w.note.status = k.status;
+	signals_set(SIG_IGN);
+	clients_init(&w);
+	w.check.pid = w.check.pidfd = -1;
+	streams_open(&w);
+	if (k.pid > 0) {
+		w.payload = k.pidfd >= 0 ? (int)k.pidfd : pidfd_open((pid_t)k.pid, 0);
+		if (w.payload < 0)
+			return -errno;
+		w.since = keeper_now();
+		check_begin(&w);
+		keeper_noted(&w);
+		r = payload_await(&w);
+		if (r < 0)
+			return r;
 	}
-	if (k->exit >= 0)
-		(void)keeper_ending_write(k->exit, WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) :
-					  WEXITSTATUS(wait_status), oom_read(k->events));
-	if (!k->removal)
-		return 0;
-	signals_set(SIG_DFL);
-	(void)execve(k->removal[0], k->removal, environ);
-	return -errno;
+	return after(&w, &k);
 }

@@ -165,3 +165,32 @@ config_is()
 	is /x
 	[ ! -e /x ]
 }
+
+@test "an image's health check is asked by the keeper, and gives way to the file and to flags" {
+	mkdir image
+	tar -C "$BATS_FILE_TMPDIR/rootfs" -cf image/layer.tar .
+	jq -n --arg diff "sha256:$(sha256sum <image/layer.tar | cut -d' ' -f1)" '{ architecture: "amd64", os: "linux",
+		rootfs: { type: "layers", diff_ids: [$diff] }, config: { Cmd: ["sleep", "1000"],
+		Healthcheck: { Test: ["CMD-SHELL", "echo from the image; exit 1"], Interval: 200000000, Retries: 1 } } }' >image/config.json
+	echo '[{ "Config": "config.json", "RepoTags": ["sick:latest"], "Layers": ["layer.tar"] }]' >image/manifest.json
+	tar -C image -cf image.tar .
+	"$IMAGE" load docker-archive:image.tar
+	health_is()
+	{
+		[ "$(state .health.status)" = "$1" ]
+	}
+	keeps
+	# in front of it nobody asks, and nothing is refused
+	run -0 nacelle run sick true
+	nacelle run -d --name "$ID" sick
+	until_true 20 health_is unhealthy
+	[[ "$(state .health.last.output)" == *"from the image"* ]]
+	nacelle delete --force "$ID"
+	# a part of it is changed, the command stays
+	nacelle run -d --name "$ID" --health-interval 1h sick
+	[ "$(state '.annotations["io.nacelle.health"]' | jq -c '[.Test[1], .Interval]')" = '["echo from the image; exit 1",3600000000000]' ]
+	health_is starting
+	nacelle delete --force "$ID"
+	nacelle run -d --name "$ID" --no-healthcheck sick
+	[ "$(state .health)" = null ]
+}

@@ -245,3 +245,16 @@ no_unit()
 	"${as_user[@]}" delete --force "$ID"
 	systemctl stop nacelle-user.service
 }
+
+@test "a restart has a scope of its own again, with its limits" {
+	detach 'exit 1' '.linux.resources.memory.limit = 67108864 | .annotations["io.nacelle.restart"] = "on-failure:2"'
+	run -1 nacelle wait "$ID"
+	[ "$(state .restartCount)" = 2 ]
+	nacelle delete "$ID"
+	detach 'sleep 1000' '.linux.resources.memory.limit = 67108864 | .annotations["io.nacelle.restart"] = "always"'
+	nacelle restart "$ID"
+	[ "$(property MemoryMax)" = 67108864 ]
+	[ "$(file memory.max)" = 67108864 ]
+	nacelle delete --force "$ID"
+	until_true 20 no_unit
+}

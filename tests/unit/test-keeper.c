@@ -174,6 +174,7 @@ static int keep(const char *script, int log, int ending, int events, char **remo
 
 	if (keeper == 0) {
 		int out[2], err[2];
+		struct keeper k;
 		pid_t pid;
 
 		if (pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC) < 0)
@@ -187,8 +188,17 @@ static int keep(const char *script, int log, int ending, int events, char **remo
 		}
 		(void)close(out[1]);
 		(void)close(err[1]);
-		_exit(keeper_run(&(struct keeper){ .pid = pid, .exit = ending, .log = log, .out = out[0], .err = err[0],
-						   .events = events, .removal = removal }) == 0 ? 0 : 97);
+		k = KEEPER_NONE;
+		k.pid = pid;
+		k.exit = ending;
+		k.log = log;
+		k.out = out[0];
+		k.err = err[0];
+		k.events = events;
+		k.program = removal;
+		k.remove = removal;
+		k.id = "test";
+		_exit(keeper_run(&k) == 0 ? 0 : 97);
 	}
 	while (waitpid(keeper, &status, 0) < 0)
 		;
@@ -287,6 +297,168 @@ static void test_removal_runs_last_and_signals_do_not_end_a_keeper(void)
 	CHECK_INT(ending_status(ending), 3);
 }
 
+static void test_delays_double_and_begin_again(void)
+{
+	static const int64_t want[] = { 100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 51200, 60000, 60000 };
+	int64_t delay = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
+		delay = keeper_delay_next(delay, 5);
+		CHECK_INT(delay, want[i]);
+	}
+	CHECK_INT(keeper_delay_next(60000, 9999), 60000);
+	CHECK_INT(keeper_delay_next(60000, 10000), 100);
+}
+
+static void test_note_is_json_of_one_size(void)
+{
+	static const struct keeper_note notes[] = {
+		{ .status = -1 },
+		{ .restarts = 7, .failing = 2, .lost = 1, .status = 137, .waiting = true, .oom_killed = true, .unhealthy = true,
+		  .health = KEEPER_UNHEALTHY },
+		{ .restarts = INT64_MAX, .failing = INT64_MAX, .lost = INT64_MAX, .status = 255, .health = KEEPER_STARTING },
+	};
+	cleanup_fd int fd = file_new();
+
+	for (size_t i = 0; i < ARRAY_SIZE(notes); i++) {
+		cleanup_free char *text = NULL;
+		json_t *v;
+
+		CHECK_INT(keeper_note_write(fd, &notes[i]), 0);
+		text = file_text(fd);
+		CHECK_INT((long long)strlen(text), KEEPER_NOTE_SIZE);
+		v = json_loads(text, 0, NULL);
+		CHECK_INT(json_integer_value(json_object_get(v, "version")), 1);
+		CHECK_INT(json_integer_value(json_object_get(v, "restarts")), notes[i].restarts);
+		CHECK_INT(json_integer_value(json_object_get(v, "status")), notes[i].status);
+		CHECK(json_is_true(json_object_get(v, "waiting")) == notes[i].waiting);
+		CHECK_STR(json_string_value(json_object_get(v, "health")), i == 0 ? "" : i == 1 ? "unhealthy" : "starting");
+		json_decref(v);
+	}
+}
+
+static void test_last_end_goes_there_and_back(void)
+{
+	static const struct keeper_note notes[] = {
+		{ .status = -1 }, { .status = 0 }, { .status = 255, .oom_killed = true }, { .status = 3, .unhealthy = true },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(notes); i++) {
+		struct keeper_note back = { .status = 99 };
+
+		keeper_last_read(keeper_last(&notes[i]), &back);
+		CHECK_INT(back.status, notes[i].status);
+		CHECK(back.oom_killed == notes[i].oom_killed && back.unhealthy == notes[i].unhealthy);
+	}
+}
+
+/* A log in a folder of its own, written until all its files are full several times. Return: bytes of all of them. */
+static long long rotated(int64_t size, int64_t files, int lines, int *ret_files)
+{
+	char folder[] = "/tmp/test-keeper-XXXXXX", name[64];
+	struct keeper_log log = { .size = size, .files = files };
+	long long bytes = 0;
+	struct stat st;
+
+	*ret_files = 0;
+	CHECK(mkdtemp(folder) != NULL);
+	log.folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	log.fd = openat(log.folder, "log", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	for (int i = 0; i < lines; i++) {
+		int n = snprintf(name, sizeof(name), "line %d\n", i);
+
+		CHECK_INT(keeper_log_line(&log, "stdout", name, (size_t)n), 0);
+	}
+	for (int i = 0; i < 20; i++) {
+		(void)snprintf(name, sizeof(name), i ? "log.%d" : "log", i);
+		if (fstatat(log.folder, name, &st, 0) < 0)
+			continue;
+		++*ret_files;
+		bytes += st.st_size;
+		CHECK(st.st_size < size + 200);
+		(void)unlinkat(log.folder, name, 0);
+	}
+	(void)close(log.fd);
+	(void)close(log.folder);
+	(void)rmdir(folder);
+	return bytes;
+}
+
+static void test_logs_are_put_aside(void)
+{
+	int files;
+
+	CHECK(rotated(1000, 3, 200, &files) <= 3 * 1200);
+	CHECK_INT(files, 3);
+	CHECK(rotated(1000, 1, 200, &files) <= 1200);
+	CHECK_INT(files, 1);
+	CHECK(rotated(1 << 20, 3, 10, &files) > 0);
+	CHECK_INT(files, 1);
+}
+
+/* A program in nacelle's place, which tells how it was called. */
+static void test_a_failure_is_started_again_later(void)
+{
+	char program[] = "/bin/sh", option[] = "-c", script[] = "exec 1>&2; [ $1 = again ] && exit 66", name[] = "nacelle";
+	char *words[] = { program, option, script, name, NULL };
+	cleanup_fd int ending = file_new(), note = file_new();
+	cleanup_free char *text = NULL;
+	struct keeper k = KEEPER_NONE;
+	struct timespec before, after;
+	pid_t keeper;
+	int status = 0;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &before);
+	keeper = fork();
+	if (keeper == 0) {
+		k.pid = fork();
+		if (k.pid == 0)
+			_exit(7);
+		k.exit = ending;
+		k.note = note;
+		k.program = words;
+		k.id = "test";
+		k.restart = KEEPER_RESTART_ON_FAILURE;
+		k.delay = 100;
+		_exit(keeper_run(&k) == 0 ? 0 : 97);
+	}
+	while (waitpid(keeper, &status, 0) < 0)
+		;
+	(void)clock_gettime(CLOCK_MONOTONIC, &after);
+	CHECK_INT(WEXITSTATUS(status), 66);
+	CHECK((after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000 >= 200);
+	text = file_text(note);
+	CHECK_HAS(text, "\"restarts\":1,\"waiting\":true,\"status\":7,");
+	free(text);
+	text = file_text(ending);
+	CHECK_STR(text, "");
+}
+
+static void test_what_succeeds_is_not_started_again_on_failure(void)
+{
+	char program[] = "/bin/sh", option[] = "-c", script[] = "exit 66";
+	char *words[] = { program, option, script, NULL };
+	cleanup_fd int ending = file_new();
+	struct keeper k = KEEPER_NONE;
+	pid_t keeper = fork();
+	int status = 0;
+
+	if (keeper == 0) {
+		k.pid = fork();
+		if (k.pid == 0)
+			_exit(0);
+		k.exit = ending;
+		k.program = words;
+		k.id = "test";
+		k.restart = KEEPER_RESTART_ON_FAILURE;
+		_exit(keeper_run(&k) == 0 ? 0 : 97);
+	}
+	while (waitpid(keeper, &status, 0) < 0)
+		;
+	CHECK_INT(WEXITSTATUS(status), 0);
+	CHECK_INT(ending_status(ending), 0);
+}
+
 int main(void)
 {
 	return tap_run((struct tap_test[]){
@@ -303,6 +475,12 @@ int main(void)
 		TEST(test_long_lines_are_cut_between_characters),
 		TEST(test_oom_is_read_from_the_cgroup),
 		TEST(test_removal_runs_last_and_signals_do_not_end_a_keeper),
+		TEST(test_delays_double_and_begin_again),
+		TEST(test_note_is_json_of_one_size),
+		TEST(test_last_end_goes_there_and_back),
+		TEST(test_logs_are_put_aside),
+		TEST(test_a_failure_is_started_again_later),
+		TEST(test_what_succeeds_is_not_started_again_on_failure),
 		{ NULL, NULL },
 	});
 }

@@ -1,0 +1,130 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What a keeper logs, and how it is read back.
+load helpers
+
+service()
+{
+	keeps
+	spec_file "$1"
+	nacelle run -d --name "$ID" "$SPEC"
+}
+
+files_are()
+{
+	[ "$(cd "$DATA/containers/$ID" && echo *)" = "$*" ]
+}
+
+# bats test_tags=smoke
+@test "a log has its size and number of files, and logs reads all of them in order" {
+	service '{ "args": ["sh", "-c", "i=0; while [ $i -lt 1000 ]; do echo line $i; i=$((i+1)); done"], "log": { "max_size": "8k", "max_file": 3 } }'
+	nacelle wait "$ID"
+	files_are log log.1 log.2
+	for file in "$DATA/containers/$ID"/log*; do
+		[ "$(stat -c %s "$file")" -le $((8192 + 200)) ]
+	done
+	run -0 nacelle logs "$ID"
+	[ "${lines[-1]}" = "line 999" ]
+	first=${lines[0]#line }
+	[ "$first" -gt 0 ]
+	[ "${#lines[@]}" = $((1000 - first)) ]
+	# across the files
+	run -0 nacelle logs -n 150 "$ID"
+	[ "${lines[0]}" = "line 850" ]
+	[ "${#lines[@]}" = 150 ]
+	run -0 nacelle logs --tail 0 "$ID"
+	is ""
+	nacelle delete "$ID"
+	[ ! -e "$DATA/containers/$ID" ]
+}
+
+@test "with one file alone it is emptied when it is full" {
+	service '{ "args": ["sh", "-c", "i=0; while [ $i -lt 500 ]; do echo line $i; i=$((i+1)); done"], "log": { "max_size": "4k", "max_file": 1 } }'
+	nacelle wait "$ID"
+	files_are log
+	[ "$(stat -c %s "$DATA/containers/$ID/log")" -le 4300 ]
+	run -0 nacelle logs "$ID"
+	[ "${lines[-1]}" = "line 499" ]
+}
+
+@test "logs -f goes on over new files and restarts" {
+	service '{ "args": ["sh", "-c", "i=0; while [ $i -lt 150 ]; do echo line $i; i=$((i+1)); done; sleep 0.3; exit 1"],
+		"restart": "on-failure:2", "log": { "max_size": "4k", "max_file": 50 } }'
+	run -0 nacelle logs -f "$ID"
+	[ "${#lines[@]}" = 450 ]
+	[ "${lines[-1]}" = "line 149" ]
+	[ "$(sort <<<"$output" | uniq -c | awk '{ print $1 }' | sort -u)" = 3 ]
+}
+
+@test "--log-opt and --log-driver are docker's" {
+	keeps
+	spec_file '{ "args": ["sh", "-c", "i=0; while [ $i -lt 300 ]; do echo line $i; i=$((i+1)); done"] }'
+	nacelle run -d --name "$ID" --log-opt max-size=4k --log-opt max-file=2 "$SPEC"
+	nacelle wait "$ID"
+	files_are log log.1
+	nacelle delete "$ID"
+	nacelle run -d --name "$ID" --log-driver none "$SPEC"
+	nacelle wait "$ID"
+	run -125 nacelle logs "$ID"
+	has "log driver 'none'"
+	[ ! -e "$DATA/containers/$ID/log" ]
+	nacelle delete "$ID"
+	run -125 nacelle run -d --log-driver syslog "$SPEC"
+	has 'log.driver: "syslog"'
+	run -125 nacelle run -d --log-opt colour=red "$SPEC"
+	has "colour=red"
+	run -125 nacelle run -d --log-opt max-size=1 "$SPEC"
+	has "4k or more"
+}
+
+@test "--since and --until, as times and as how long ago" {
+	service '{ "args": ["sh", "-c", "echo one; sleep 2.2; echo two"] }'
+	nacelle wait "$ID"
+	time=$(nacelle logs -t "$ID" | sed -n 's/ two$//p')
+	run -0 nacelle logs --since "$time" "$ID"
+	is two
+	run -0 nacelle logs --until "$time" "$ID"
+	is $'one\ntwo'
+	run -0 nacelle logs --until "$(date -ud "$time - 1 second" +%FT%T.%NZ)" "$ID"
+	is one
+	run -0 nacelle logs --since 1h "$ID"
+	is $'one\ntwo'
+	run -0 nacelle logs --since "$(date -d "$time - 1 second" +%s)" "$ID"
+	is two
+	run -0 nacelle logs --until 1h "$ID"
+	is ""
+	run -125 nacelle logs --since yesterday "$ID"
+	has "'yesterday' is neither a time"
+}
+
+@test "logs -f --until ends by itself" {
+	service '{ "args": ["sh", "-c", "while :; do echo x; sleep 0.1; done"] }'
+	run -0 nacelle logs -f --until "$(date -ud '+1 second' +%FT%T.%NZ)" "$ID"
+	has x
+}
+
+@test "both streams are apart" {
+	service '{ "args": ["sh", "-c", "echo out; echo err >&2"] }'
+	nacelle wait "$ID"
+	run -0 --separate-stderr nacelle logs "$ID"
+	is out
+	# shellcheck disable=SC2154 # set by run
+	[ "$stderr" = err ]
+}
+
+@test "a full disk stops no container, and is told" {
+	mkdir small
+	mount -t tmpfs -o size=64k none small
+	DATA=$PWD/small
+	service '{ "args": ["sh", "-c", "i=0; while [ $i -lt 5000 ]; do echo a line that takes some room in the log $i; i=$((i+1)); done; echo done >/dev/shm/done; sleep 1000"],
+		"log": { "max_size": "1m" } }'
+	until_true 30 nacelle exec "$ID" test -e /dev/shm/done
+	until_true 20 bash -c "[ \$(stat -fc %f small) = 0 ] || df small | grep -q '9[0-9]%\|100%'"
+	run -0 nacelle logs "$ID"
+	has "a line that takes"
+	nacelle stop -t 0 "$ID"
+	[ "$(state .logLinesLost)" -gt 0 ]
+	nacelle delete "$ID"
+	DATA=$BATS_TEST_TMPDIR/data
+	umount small
+}
