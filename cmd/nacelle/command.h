@@ -44,6 +44,7 @@ COMMAND(features);
 COMMAND(kill);
 COMMAND(list);
 COMMAND(logs);
+COMMAND(network);
 COMMAND(pause);
 COMMAND(ps);
 COMMAND(restore);
