@@ -32,6 +32,7 @@
 #include "runtime/mounts.h"
 #include "runtime/namespaces.h"
 #include "runtime/net/loopback.h"
+#include "runtime/network-files.h"
 #include "runtime/passwd.h"
 #include "runtime/paths.h"
 #include "runtime/personality.h"
@@ -103,7 +104,8 @@ static int loopback_start(struct child *c)
 {
 	const struct spec_namespace *net = &c->spec->linux_.namespaces[NS_NETWORK];
 
-	return net->wanted && !net->path ? net_loopback_up() : 0;
+	/* A joined one has it up, and is not ours. */
+	return net->wanted && !net->path && c->joins[NS_NETWORK] < 0 ? net_loopback_up() : 0;
 }
 
 /* Without a rootfs, that is with a joined mount namespace, all of these have nothing to do. */
@@ -171,6 +173,11 @@ static int hostname_set(struct child *c)
 static int notify_mount(struct child *c)
 {
 	return c->rootfs ? activation_mount(c->rootfs, c->activation) : 0;
+}
+
+static int network_files(struct child *c)
+{
+	return c->rootfs ? network_files_mount(c->rootfs, c->network_files) : 0;
 }
 
 static int sockets_tell(struct child *c)
@@ -375,6 +382,7 @@ static const struct step container_steps[] = {
 	{ "mount the root",             step_rootfs_mount      },
 	{ "mount",                      step_mounts_apply      }, /* the old root is still there to bind from */
 	{ "mount the notify socket",    notify_mount           },
+	{ "mount the network's files",  network_files          }, /* over what a mount of the spec has there */
 	{ "make devices",               step_devices_make      },
 	{ "make the terminal",          console_make           }, /* on the devpts that was just mounted */
 	{ "wait for the parent",        tell_parent            }, /* prestart and createRuntime hooks; our pid is recorded */

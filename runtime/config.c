@@ -20,6 +20,7 @@
 struct config {
 	bool defaults, debug; /* that they were there, and of the right type */
 	char *root, *log, *log_format, *cgroup_manager, *store, *registry;
+	struct str_list address_pools;
 };
 
 static int get_defaults(const struct json_at *at, json_t *v, void *target,
@@ -77,6 +78,8 @@ static const struct json_field config_fields[] = {
 	{ "store", json_get_string, CONFIG(store), JSON_ABSOLUTE, NULL, "the folder of the images" },
 	{ "registry", json_get_string, CONFIG(registry), JSON_NOT_EMPTY, NULL,
 	  "what the name of an image without one means" },
+	{ "address_pools", json_get_strings, CONFIG(address_pools), JSON_NOT_EMPTY, NULL,
+	  "where subnets of networks are taken from" },
 	{ "debug", json_get_bool, CONFIG(debug), 0, NULL, "write down what is being done" },
 	{ 0 },
 };
@@ -94,6 +97,7 @@ static int config_check(json_t *v)
 	free(config.log);
 	free(config.log_format);
 	free(config.cgroup_manager);
+	str_list_done(&config.address_pools);
 	return r;
 }
 

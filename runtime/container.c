@@ -39,7 +39,7 @@ int container_create(const struct container_place *place, const struct bundle *b
 {
 	struct parent p = {
 		.place = place, .bundle = bundle, .spec = bundle->spec, .options = options, .stays = ret_child,
-		.dir = STATE_DIR_NONE, .cgroup = CGROUP_NONE, .scope = SCOPE_NONE,
+		.dir = STATE_DIR_NONE, .cgroup = CGROUP_NONE, .scope = SCOPE_NONE, .network = NETWORK_HOLD_NONE,
 		.child = { .start_sock = -1, .console_sock = -1, .stdio = { -1, -1, -1 }, .label = LSM_LABEL_NONE, .hook_output = { -1, -1 } },
 		.sync = -1, .child_sync = -1, .terminal = -1, .console_mine = -1, .pidfd = -1,
 	};

@@ -17,9 +17,11 @@
 #include "runtime/image-root.h"
 #include "runtime/keeper-talk.h"
 #include "runtime/kept.h"
+#include "runtime/network-attach.h"
 #include "runtime/resctrl.h"
 #include "runtime/scope.h"
 #include "runtime/spec-service.h"
+#include "runtime/spec-short.h"
 #include "runtime/spec.h"
 
 enum {
@@ -312,6 +314,25 @@ static int log_remove(const struct state *state)
 	return 0;
 }
 
+/*
+ * With --force a failure is a warning: the record goes, and the next command about networks drops the lease of a container
+ * without one.
+ */
+static int networks_leave(const struct container_place *place, const struct state *state, const char *id, bool force)
+{
+	int r = 0;
+
+	if (!state || str_env_find(&state->annotations, SHORT_ANNOTATION NETWORK_ANNOTATION) ||
+	    str_env_find(&state->annotations, SHORT_ANNOTATION PORTS_ANNOTATION) ||
+	    str_env_find(&state->annotations, SHORT_ANNOTATION DNS_ANNOTATION))
+		r = network_release(place, id);
+	if (r < 0 && force) {
+		log_warn("%s, ignoring", fail_text());
+		return 0;
+	}
+	return r;
+}
+
 static int delete_recorded(const struct container_place *place, struct state_dir *dir, struct state *state, const char *id, bool force)
 {
 	enum container_status status;
@@ -335,6 +356,8 @@ static int delete_recorded(const struct container_place *place, struct state_dir
 		return r;
 	r = log_remove(state);
 	if (r == 0)
+		r = networks_leave(place, state, id, force);
+	if (r == 0)
 		r = image_root_release(&state->annotations, place->root, id);
 	return r < 0 ? r : state_remove(dir, id);
 }
@@ -351,6 +374,8 @@ int kept_end(const struct container_place *place, const char *id, struct state_d
 		r = processes_end(&state, id);
 	if (r == 0)
 		r = poststop(&dir, &state);
+	if (r == 0)
+		r = networks_leave(place, &state, id, false);
 	if (r < 0) {
 		state_done(&state);
 		state_close(&dir);
@@ -411,6 +436,8 @@ static int delete_unrecorded(const struct container_place *place, struct state_d
 		r = str_format(&state.log, "%s/containers/%s/log", place->data, id);
 	if (r == 0)
 		log_remove(&state);
+	if (r == 0)
+		r = networks_leave(place, NULL, id, true);
 	if (r == 0)
 		r = image_root_release(NULL, place->root, id);
 	state_done(&state);

@@ -217,6 +217,11 @@ static int image_hold(struct parent *p)
 	return image_root_hold(&p->state.annotations, p->place->root, p->options->id);
 }
 
+static int network_lease(struct parent *p)
+{
+	return network_reserve(p->place, p->spec, p->options->id, &p->dir, &p->network);
+}
+
 static int root_prepare(struct parent *p)
 {
 	int r = cgroup_folder_find(p);
@@ -233,7 +238,15 @@ static int root_prepare(struct parent *p)
 
 static int namespaces_choose(struct parent *p)
 {
-	return namespaces_plan(p->spec, &p->plan);
+	int r = namespaces_plan(p->spec, &p->plan);
+
+	if (r < 0 || p->network.shared < 0)
+		return r;
+	p->plan.flags &= ~(uint64_t)CLONE_NEWNET;
+	p->plan.joins[NS_NETWORK] = steal_fd(&p->network.shared);
+	/* What is joined belongs to another user namespace than the new one. */
+	p->plan.helper |= (p->plan.flags & CLONE_NEWUSER) != 0;
+	return 0;
 }
 
 /* sun_path is short, a state root need not be: the address goes through the folder's fd. */
@@ -360,6 +373,7 @@ static int child_clone(struct parent *p)
 	c->activation = &p->options->activation;
 	c->init = p->init;
 	c->machine = p->options->machine;
+	c->network_files = p->network.trees;
 	c->map_wait = p->plan.flags & CLONE_NEWUSER;
 	c->at_once = p->options->at_once;
 	c->hooks_wait = p->spec->hooks[HOOK_PRESTART].count || p->spec->hooks[HOOK_CREATE_RUNTIME].count;
@@ -442,6 +456,11 @@ static int net_devices_take(struct parent *p)
 	return net_devices_move(p->spec, p->plan.joins[NS_NETWORK], p->pid);
 }
 
+static int network_join(struct parent *p)
+{
+	return network_attach(p->place, &p->network, p->options->id, p->pid);
+}
+
 static int hooks_runtime(struct parent *p)
 {
 	cleanup_free char *state = NULL;
@@ -514,6 +533,7 @@ static const struct {
 	{ NULL,				filter_prepare     },
 	{ NULL,				cgroup_by_systemd  },
 	{ NULL,				image_hold         }, /* its layers are the root */
+	{ NULL,				network_lease      }, /* its files are in the root */
 	{ NULL,				root_prepare       },
 	{ NULL,				namespaces_choose  },
 	{ "prepare for start",		start_listen       },
@@ -527,6 +547,7 @@ static const struct {
 	{ NULL,				limits_lift        },
 	{ NULL,				resctrl_join       },
 	{ "linux.netDevices",		net_devices_take   }, /* the hooks find them in place */
+	{ NULL,				network_join       }, /* and the networks, too */
 	{ "record the container",	record_process     }, /* before hooks_runtime: the child then lives without us */
 	{ NULL,				pid_file_write     }, /* before the payload, which may look for it */
 	{ NULL,				hooks_runtime      },
@@ -574,6 +595,8 @@ static void undo(struct parent *p)
 		if (state)
 			(void)hooks_run(p->spec, HOOK_POSTSTOP, state, false);
 	}
+	if (p->dir.fd >= 0 && network_wish_is_any(p->spec) && network_release(p->place, p->options->id) < 0)
+		log_warn("%s, ignoring", fail_text());
 	if (p->dir.fd >= 0 && (p->options->again ? record_restore(p) : record_remove(p)) < 0)
 		log_warn("%s, ignoring", fail_text());
 	if (p->options->pid_file && p->pid > 0)
@@ -615,6 +638,7 @@ void parent_done(struct parent *p)
 	if (p->rootfs.spec)
 		rootfs_done(&p->rootfs);
 	ns_plan_done(&p->plan);
+	network_hold_done(&p->network);
 	fd_done(p->sync);
 	fd_done(p->child_sync);
 	fd_done(p->child.start_sock);

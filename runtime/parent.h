@@ -13,6 +13,7 @@
 #include "runtime/base/sync.h"
 #include "runtime/child.h"
 #include "runtime/namespaces.h"
+#include "runtime/network-attach.h"
 #include "runtime/rootfs.h"
 #include "runtime/scope.h"
 #include "runtime/state.h"
@@ -40,6 +41,7 @@ struct parent {
 	bool filter_set;
 	struct rootfs rootfs;
 	struct ns_plan plan;
+	struct network_hold network;
 	struct child child;
 	int sync, child_sync;		/* the two ends */
 	int terminal;			/* the master, when we keep it */

@@ -22,6 +22,8 @@ struct short_form {
 	json_t *entrypoint, *args;
 	json_t *layers; /* absolute paths, lowest first */
 	json_t *upper; /* "tmpfs" or an absolute path */
+
+	const char *network_plain; /* the last 'network' said, when it is none of ours: "none", "host", "a path"; NULL */
 };
 
 /*
@@ -50,16 +52,21 @@ short_apply short_cap_add, short_cap_drop, short_security;
 /* spec-short-mounts.c */
 short_apply short_layers, short_upper, short_read_only, short_tmpfs, short_volumes, short_devices;
 /* spec-short-linux.c */
-short_apply short_name, short_hostname, short_memory, short_cpus, short_pids, short_network,
-	short_sysctl, short_labels, short_vm;
+short_apply short_name, short_hostname, short_memory, short_cpus, short_pids, short_sysctl,
+	short_labels, short_vm;
 short_apply short_stop_signal, short_stop_timeout;
 /* spec-short-service.c */
 short_apply short_restart, short_health, short_log, short_init;
+
+/* spec-short-network.c */
+short_apply short_network, short_ports, short_dns;
 
 /* short_args_join() - process.args from entrypoint and args, when @s->current gave one of them. */
 int short_args_join(struct short_form *s);
 /* short_env_finish() - TERM and HOME where nobody set them. */
 int short_env_finish(struct short_form *s);
+/* short_network_finish() - ports and name servers need a network: the default one, where none was said. */
+int short_network_finish(struct short_form *s);
 /* short_root_finish() - the overlay on "/" from layers and upper. */
 int short_root_finish(struct short_form *s);
 

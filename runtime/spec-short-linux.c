@@ -99,47 +99,6 @@ int short_pids(struct short_form *s, const struct json_at *at, json_t *v)
 	return pids ? short_set(pids, "limit", json_incref(v)) : -EINVAL;
 }
 
-static void namespace_remove(json_t *namespaces, const char *type)
-{
-	for (size_t i = json_array_size(namespaces); i > 0; i--) {
-		const char *name = json_string_value(
-			json_object_get(json_array_get(namespaces, i - 1), "type"));
-
-		if (name && str_eq(name, type))
-			(void)json_array_remove(namespaces, i - 1);
-	}
-}
-
-int short_network(struct short_form *s, const struct json_at *at, json_t *v)
-{
-	json_t *namespaces = short_list(s->doc, "linux.namespaces");
-	const char *how = json_string_value(v);
-	char quoted[STR_QUOTE_SIZE];
-
-	if (!namespaces)
-		return -EINVAL;
-	if (json_is_object(v))
-		return json_fail(at, "an object is not supported yet");
-	if (!how)
-		return fail_string(at, v);
-	if (str_eq(how, "host")) {
-		namespace_remove(namespaces, "network");
-		return 0;
-	}
-	if (str_eq(how, "none"))
-		return short_list_put(namespaces, "type", json_pack("{s:s}", "type", "network"));
-	if (*how == '/')
-		return short_list_put(namespaces, "type",
-				      json_pack("{s:s, s:s}", "type", "network", "path", how));
-	(void)str_quote(quoted, how);
-	if (str_eq(how, "bridge"))
-		return json_fail(at, "%s is not supported yet", quoted);
-	return json_fail(
-		at,
-		"%s is not one of \"none\", \"host\", or the absolute path of a network namespace",
-		quoted);
-}
-
 int short_sysctl(struct short_form *s, const struct json_at *at, json_t *v)
 {
 	json_t *sysctls = short_section(s->doc, "linux.sysctl"), *value;

@@ -41,10 +41,10 @@ const struct short_key short_keys[] = {
 	{ "volumes", short_volumes, "array of strings",
 	  "SOURCE:PATH[:OPTIONS]; ro, rw, nosuid, nodev, noexec, a propagation…" },
 	{ "devices", short_devices, "array of strings", "/dev/X[:/dev/Y[:rwm]]" },
-	{ "ports", NULL, "array of strings", "published ports" },
-	{ "network", short_network, "string",
-	  "\"none\" (the default), \"host\", or the path of a network namespace" },
-	{ "dns", NULL, "array of strings", "name servers" },
+	{ "network", short_network, "string, object or array",
+	  "\"none\" (the default), \"host\", the path of a network namespace, \"container:ID\", or networks to join" },
+	{ "ports", short_ports, "array of strings", "published ports: [ADDRESS:]PORT:PORT[/udp], or ranges" },
+	{ "dns", short_dns, "array of strings", "name servers, instead of the host's" },
 	{ "cap_drop", short_cap_drop, "array of strings", "capabilities taken away, or ALL" },
 	{ "cap_add", short_cap_add, "array of strings", "capabilities added, or ALL" },
 	{ "security", short_security, "array of strings",
@@ -224,6 +224,8 @@ static int short_expand(struct short_form *s, json_t *v, json_t *overrides, json
 	if (r == 0)
 		r = short_root_finish(s);
 	if (r == 0)
+		r = short_network_finish(s);
+	if (r == 0)
 		r = short_env_finish(s);
 	if (r < 0)
 		return r;
@@ -241,6 +243,8 @@ static int literal_expand(struct short_form *s, json_t *v, json_t *overrides)
 	if (!s->doc)
 		return fail(ENOMEM, "make a spec");
 	r = object_apply(s, overrides);
+	if (r == 0)
+		r = short_network_finish(s);
 	return r < 0 || !s->layers ? r : short_root_finish(s);
 }
 

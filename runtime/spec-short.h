@@ -19,6 +19,7 @@
  *				process.user is 65534 (nobody) until then, never root, and
  *				spec_read() refuses it as long as nobody looks it up
  *	io.nacelle.label.KEY	a label
+ *	io.nacelle.network	networks to join, io.nacelle.ports, io.nacelle.dns: see network-wish.h
  *	io.nacelle.stop_signal	"SIGTERM" or "15"
  *	io.nacelle.stop_timeout	whole seconds
  *	io.nacelle.restart, health, log, init	see runtime/spec-service.h

@@ -7,6 +7,8 @@
 #include <sys/mount.h>
 
 #include "runtime/base/json.h"
+#include "runtime/network-wish.h"
+#include "runtime/spec-short.h"
 #include "runtime/spec.h"
 #include "runtime/spec-vm-split.h"
 
@@ -82,6 +84,8 @@ int vm_split_check(const struct spec *spec)
 		return refuse("process.apparmorProfile, selinuxLabel, linux.mountLabel", ": the guest's kernel has no such labels");
 	if (l->net_device_count)
 		return refuse("linux.netDevices", " yet");
+	if (network_wish_is_any(spec))
+		return refuse("annotations: a network, ports, name servers (" SHORT_ANNOTATION "*)", " yet");
 	if (l->intel_rdt.set)
 		return refuse("linux.intelRdt", "");
 	if (l->seccomp && l->seccomp->listener_path)

@@ -47,6 +47,7 @@ COMMAND(healthcheck);
 COMMAND(kill);
 COMMAND(list);
 COMMAND(logs);
+COMMAND(network);
 COMMAND(pause);
 COMMAND(ps);
 COMMAND(restore);

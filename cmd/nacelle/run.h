@@ -19,8 +19,8 @@ struct run_options {
 	uint64_t preserve_fds;
 
 	/* What changes the spec. */
-	struct str_list env, env_file, volumes, tmpfs, devices, cap_add, cap_drop, ulimits, sysctl, security, labels;
-	const char *memory, *cpus, *pids, *user, *cwd, *hostname, *network, *entrypoint, *stop_signal, *stop_timeout;
+	struct str_list env, env_file, volumes, tmpfs, devices, cap_add, cap_drop, ulimits, sysctl, security, labels, network, ports, dns;
+	const char *memory, *cpus, *pids, *user, *cwd, *hostname, *entrypoint, *stop_signal, *stop_timeout;
 	bool read_only, vm, init;
 	const char *restart;
 

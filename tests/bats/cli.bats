@@ -9,7 +9,7 @@ load helpers
 options()
 {
 	cat <<-'END'
-		run bundle name detach rm keep tty interactive detach-keys env env-file volume tmpfs device memory cpus pids-limit user workdir hostname read-only cap-add cap-drop network entrypoint ulimit sysctl security-opt label stop-signal stop-timeout pid-file console-socket preserve-fds no-subreaper
+		run bundle name detach rm keep tty interactive detach-keys env env-file volume tmpfs device memory cpus pids-limit user workdir hostname read-only cap-add cap-drop network publish dns entrypoint ulimit sysctl security-opt label stop-signal stop-timeout pid-file console-socket preserve-fds no-subreaper
 		exec process detach tty interactive detach-keys env user additional-gids workdir cwd cap no-new-privs pid-file console-socket preserve-fds ignore-paused
 		create bundle pid-file console-socket preserve-fds
 		start
@@ -23,6 +23,7 @@ options()
 		wait
 		pause
 		resume
+		network
 		spec bundle expand rootless
 		features
 	END
@@ -86,7 +87,7 @@ options()
 }
 
 @test "what is not supported yet is refused by name" {
-	for option in --init --no-pivot '--publish=80:80' '-p80:80'; do
+	for option in --init --no-pivot; do
 		run -125 nacelle run "$option" -b "$BUNDLE" "$ID"
 		has "not supported yet"
 		one_line

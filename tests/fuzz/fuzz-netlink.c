@@ -6,6 +6,7 @@
 #include <linux/netlink.h>
 #include <sys/socket.h>
 
+#include "runtime/net/device.h"
 #include "runtime/net/internal.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -19,8 +20,8 @@ static void answer(int sock, const void *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct nlmsghdr end = { .nlmsg_len = sizeof(end), .nlmsg_type = NLMSG_DONE, .nlmsg_seq = 1 };
-	static struct net_addresses all;
-	unsigned int index = 0;
+	static struct link_addresses all;
+	struct net_device device = { .index = 0 };
 	int ends[2];
 
 	if (size < 2 || size > ANSWER_MOST)
@@ -32,9 +33,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(&all, 0, sizeof(all));
 	all.device = 2;
 	if (data[0] % 2 == 0) {
-		(void)net_addresses_list(ends[0], &all);
-		fuzz_must(all.count <= NET_ADDRESSES_MAX);
-	} else if (net_device_find(ends[0], "eth0", &index) < 0) {
+		(void)link_addresses_list(ends[0], &all);
+		fuzz_must(all.count <= LINK_ADDRESSES_MAX);
+	} else if (net_device_find(ends[0], "eth0", &device) < 0) {
 		fuzz_must(*fail_text());
 	}
 	(void)close(ends[0]);

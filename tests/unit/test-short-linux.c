@@ -133,6 +133,39 @@ static void test_devices(void)
 	});
 }
 
+static const char *note(const struct spec *spec, const char *key)
+{
+	const char *value = spec_annotation(spec, key);
+
+	return value ? value : "";
+}
+
+/* What is not there is "". */
+static void check_notes(const char *text, const char *network, const char *ports, const char *dns)
+{
+	cleanup_spec struct spec *spec = expand_read(text);
+
+	if (!spec)
+		return;
+	CHECK_STR(note(spec, "io.nacelle.network"), network);
+	CHECK_STR(note(spec, "io.nacelle.ports"), ports);
+	CHECK_STR(note(spec, "io.nacelle.dns"), dns);
+	CHECK(spec->linux_.namespaces[NS_NETWORK].wanted && !spec->linux_.namespaces[NS_NETWORK].path);
+}
+
+static void test_networks(void)
+{
+	check_notes("{" RUN ", 'network': 'web'}", "web", "", "");
+	check_notes("{" RUN ", 'network': ['web']}", "web", "", "");
+	check_notes("{" RUN ", 'network': ['none']}", "", "", "");
+	check_notes("{" RUN ", 'network': 'container:c1'}", "container:c1", "", "");
+	check_notes("{" RUN ", 'network': [{'name': 'web', 'ip': '10.0.0.2', 'alias': ['a', 'b'], 'mac': '02:00:00:00:00:01'}, 'two']}",
+		    "web:ip=10.0.0.2,alias=a,alias=b,mac=02:00:00:00:00:01 two", "", "");
+	check_notes("{" RUN ", 'ports': ['80:80', '53:53/udp'], 'dns': ['10.0.0.1', '::1']}", "nacelle", "80:80/tcp,53:53/udp",
+		    "10.0.0.1,::1");
+	check_notes("{" RUN ", 'ports': [], 'dns': []}", "", "", "");
+}
+
 static void test_network(void)
 {
 	cleanup_spec struct spec *none = expand_read("{" RUN ", 'network': 'none'}");
@@ -145,10 +178,21 @@ static void test_network(void)
 	      host->linux_.namespaces[NS_PID].wanted);
 	CHECK(path && str_eq(path->linux_.namespaces[NS_NETWORK].path, "/run/netns/x"));
 	refused((struct refusal[]){
-		{ "{" RUN ", 'network': 'bridge'}", "network: \"bridge\" is not supported yet" },
-		{ "{" RUN ", 'network': {'mode': 'x'}}",
-		  "network: an object is not supported yet" },
-		{ "{" RUN ", 'network': 'hosts'}", "network: \"hosts\" is not one of" },
+		{ "{" RUN ", 'network': {'mode': 'x'}}", "network: 'name' is required" },
+		{ "{" RUN ", 'network': {'name': 'a', 'aliases': 'x'}}", "network.aliases: is not a known key: did you mean 'alias'?" },
+		{ "{" RUN ", 'network': {'name': 'a', 'ip': 1}}", "network.ip: must be a string, not an integer" },
+		{ "{" RUN ", 'network': {'name': 'a', 'ip': '1.2.3'}}", "network: network 'a': ip: \"1.2.3\" is not an address" },
+		{ "{" RUN ", 'network': {'name': 'a b'}}", "is not the name of a network" },
+		{ "{" RUN ", 'network': ['a', 'host']}", "network[1]: 'host' goes with no other network" },
+		{ "{" RUN ", 'network': ['a', 'a']}", "network: network 'a' is named twice" },
+		{ "{" RUN ", 'network': []}", "network: is empty" },
+		{ "{" RUN ", 'network': 7}", "network: must be a string, an object, or a list of them, not an integer" },
+		{ "{" RUN ", 'network': 'container:../x'}", "network:" },
+		{ "{" RUN ", 'ports': ['80']}", "ports[0]: \"80\": say HOST-PORT:PORT" },
+		{ "{" RUN ", 'ports': ['80:80', '80:81']}", "ports: port 80/tcp of the host is published twice" },
+		{ "{" RUN ", 'ports': ['80:80'], 'network': 'host'}", "ports: can be published only from a network" },
+		{ "{" RUN ", 'ports': ['80:80'], 'network': 'container:c'}", "ports: the network is that of container 'c'" },
+		{ "{" RUN ", 'dns': ['x']}", "dns[0]: \"x\" is not an address" },
 		{ "{" RUN ", 'network': 'host', 'sysctl': {'net.ipv4.ip_forward': '1'}}",
 		  "would change the host" },
 		{ NULL, NULL },
@@ -312,6 +356,7 @@ int main(void)
 		TEST(test_tmpfs),
 		TEST(test_devices),
 		TEST(test_network),
+		TEST(test_networks),
 		TEST(test_capabilities),
 		TEST(test_security),
 		TEST(test_a_profile_from_a_file),

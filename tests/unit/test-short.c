@@ -395,8 +395,6 @@ static void test_unknown_and_later_keys_are_refused(void)
 		{ "{" RUN ", 'image': 5}", "image: must be the name of an image, not an integer" },
 		{ "{" RUN ", 'init': 1}", "init: must be true or false, not an integer" },
 		{ "{" RUN ", 'rootfs_size': '1G'}", "rootfs_size: not supported yet" },
-		{ "{" RUN ", 'ports': ['80:80']}", "ports: not supported yet" },
-		{ "{" RUN ", 'dns': ['1.1.1.1']}", "dns: not supported yet" },
 		{ "{" RUN ", 'restart': 'sometimes'}", "restart: \"sometimes\" is not one of \"no\", \"on-failure\"" },
 		{ "{" RUN ", 'restart': 'always:3'}", "restart: \"always:3\" is not one of" },
 		{ "{" RUN ", 'restart': 'on-failure:x'}", "restart: \"on-failure:x\" is not one of" },
