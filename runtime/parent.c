@@ -480,7 +480,7 @@ static int record_phase(struct parent *p)
 	return state_write(&p->dir, &p->state);
 }
 
-/* Failures of poststart hooks are warnings: the payload runs. */
+/* The payload runs: a failure of these ends it. */
 static int hooks_poststart(struct parent *p)
 {
 	cleanup_free char *state = NULL;
@@ -488,7 +488,7 @@ static int hooks_poststart(struct parent *p)
 	if (!p->options->at_once || !p->spec->hooks[HOOK_POSTSTART].count)
 		return 0;
 	state = state_oci_text(&p->state, "running", p->pid);
-	return state ? hooks_run(p->spec, HOOK_POSTSTART, state, false) : fail(ENOMEM, "state for the hooks");
+	return state ? hooks_run(p->spec, HOOK_POSTSTART, state, true) : fail(ENOMEM, "state for the hooks");
 }
 
 static int pid_file_write(struct parent *p)
