@@ -69,3 +69,31 @@ int cgroup_delegate(const struct cgroup *cg, const char *name, pid_t pid, uid_t 
 	r = delegate(cg, name, pid, uid, gid);
 	return r < 0 ? fail_in(r, "cgroup '%s/%s'", cg->path, name) : 0;
 }
+
+/* @list: the kernel's, a name a line; what is no plain name of the cgroup's own is none of ours. */
+static int own(int dir, char *list, uid_t uid)
+{
+	char *name;
+
+	while ((name = strsep(&list, "\n"))) {
+		if (!*name || strchr(name, '/') || *name == '.')
+			continue;
+		if (fchownat(dir, name, uid, (gid_t)-1, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
+			return fail(errno, "give '%s' to user %u", name, uid);
+	}
+	return fchown(dir, uid, (gid_t)-1) < 0 ? fail(errno, "give it to user %u", uid) : 0;
+}
+
+int cgroup_own(const struct cgroup *cg, uid_t uid)
+{
+	/* The runtime-spec's list for a kernel that has none. */
+	char list[4096] = "cgroup.procs\ncgroup.subtree_control\ncgroup.threads\n";
+	cleanup_fd int fd = open("/sys/kernel/cgroup/delegate", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, list, sizeof(list) - 1);
+	int r;
+
+	if (n > 0)
+		list[n] = '\0';
+	r = own(cg->fd, list, uid);
+	return r < 0 ? fail_in(r, "cgroup '%s'", cg->path) : 0;
+}

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -15,6 +16,7 @@
 
 #include "runtime/base/fd.h"
 #include "runtime/base/json.h"
+#include "runtime/base/log.h"
 #include "runtime/base/sync.h"
 #include "runtime/bundle.h"
 #include "runtime/hooks.h"
@@ -84,7 +86,7 @@ static int record_running(struct state_dir *dir, struct state *state)
 	return state_write(dir, state);
 }
 
-/* Failures of poststart hooks are warnings: the payload runs. */
+/* The payload runs: whoever gets a failure of these ends it. */
 static int poststart(const struct state_dir *dir, const struct state *state)
 {
 	struct spec *spec __attribute__((cleanup(spec_free_p))) = NULL;
@@ -96,7 +98,7 @@ static int poststart(const struct state_dir *dir, const struct state *state)
 	if (!spec->hooks[HOOK_POSTSTART].count)
 		return 0;
 	text = state_oci_text(state, "running", state->pid);
-	return text ? hooks_run(spec, HOOK_POSTSTART, text, false) : fail(ENOMEM, "state for the hooks");
+	return text ? hooks_run(spec, HOOK_POSTSTART, text, true) : fail(ENOMEM, "state for the hooks");
 }
 
 /* Let the child behind @sock go, and write down that it runs. @dir is locked. */
@@ -154,8 +156,18 @@ static int start_locked(struct state_dir *dir, struct state *state, const char *
 	sock = start_connect(dir, id);
 	if (sock < 0)
 		return sock;
-	r = go(dir, state, sock);
-	return r < 0 ? r : poststart(dir, state);
+	return go(dir, state, sock);
+}
+
+/* A poststart hook has failed: the container ends as if it had been deleted. The failure keeps its text. */
+static int started_undo(const struct container_place *place, const char *id)
+{
+	cleanup_free char *text = strdup(fail_text());
+	int status = fail_status();
+
+	if (container_delete(place, id, true) < 0)
+		log_warn("%s, ignoring", fail_text());
+	return fail_exit(fail_plain(EINVAL, "%s", text ? text : "out of memory"), status);
 }
 
 int container_start(const struct container_place *place, const char *id)
@@ -163,11 +175,15 @@ int container_start(const struct container_place *place, const char *id)
 	struct state_dir dir = STATE_DIR_NONE;
 	struct state state = { .pid = 0 };
 	int r = kept_open(place, id, true, &dir, &state);
+	bool runs;
 
 	if (r != 0)
 		return r < 0 ? r : container_no_such(id);
 	r = start_locked(&dir, &state, id);
+	runs = r == 0;
+	if (runs)
+		r = poststart(&dir, &state);
 	state_done(&state);
 	state_close(&dir);
-	return r;
+	return runs && r < 0 ? started_undo(place, id) : r;
 }

@@ -78,11 +78,16 @@ int container_create(const struct container_place *place, const struct bundle *b
 /*
  * container_go() - start the payload of a container that we have just made
  *
- * Returns when its execve has succeeded, or with the recorded failure (exit status 126 or 127 set as docker does).
+ * Returns when its execve has succeeded, or with the recorded failure (exit status 126 or 127 set as docker does). After
+ * a failure, which may be that of a poststart hook, the caller deletes the container.
  */
 int container_go(const struct container_place *place, const char *id, struct container_child *child);
 
-/* container_start() - the verb `start`: let a created container go, from any process. */
+/*
+ * container_start() - the verb `start`: let a created container go, from any process
+ *
+ * A poststart hook that fails is a failure here too, and the container is deleted then.
+ */
 int container_start(const struct container_place *place, const char *id);
 
 /* container_signal() - the verb `kill`. @all: to every process in it. */

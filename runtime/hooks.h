@@ -15,7 +15,7 @@ struct seccomp_filter;
 /*
  * hooks_run() - run the hooks of one kind, one after another
  * @state: JSON text of the container's state
- * @stop_at_failure: false for poststart and poststop: a failure is a warning there, and the rest still run
+ * @stop_at_failure: false for poststop: a failure is a warning there, and the rest still run
  *
  * Runs in the caller's namespaces. A hook that outlives its timeout is killed and has failed.
  * Return: 0 or a recorded failure: "hooks.prestart[1]: '/bin/x' exited with status 3".

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -434,6 +435,29 @@ static int cgroup_hand_over(struct parent *p)
 			       host_id(0, l->gid_mappings, l->gid_mapping_count));
 }
 
+/* Is this the mount by which the payload may manage its cgroup? */
+static bool manages_cgroup(const struct spec_mount *m)
+{
+	return str_eq(m->destination, "/sys/fs/cgroup") && !m->bind &&
+	       (str_eq(m->type, "cgroup") || str_eq(m->type, "cgroup2")) &&
+	       !((m->attr_set | m->rec_set) & MOUNT_ATTR_RDONLY);
+}
+
+/* Owned by the payload's user where it has a cgroup namespace of its own and a mount of it to write to, and nowhere else. */
+static int cgroup_hand_own(struct parent *p)
+{
+	const struct spec_linux *l = &p->spec->linux_;
+	uid_t uid = host_id((uint32_t)p->spec->process.user.uid, l->uid_mappings, l->uid_mapping_count);
+
+	/* a user's cgroup is his already, and he can give nothing away */
+	if (p->cgroup.fd < 0 || uid == 0 || geteuid() != 0 || !l->namespaces[NS_CGROUP].wanted || l->namespaces[NS_CGROUP].path)
+		return 0;
+	for (size_t i = 0; i < p->spec->mount_count; i++)
+		if (manages_cgroup(&p->spec->mounts[i]))
+			return cgroup_own(&p->cgroup, uid);
+	return 0;
+}
+
 static int limits_lift(struct parent *p)
 {
 	int r = limits_raise(p->pid, &p->spec->process);
@@ -505,7 +529,7 @@ static int record_phase(struct parent *p)
 	return state_write(&p->dir, &p->state);
 }
 
-/* Failures of poststart hooks are warnings: the payload runs. */
+/* The payload runs: a failure of these ends it. */
 static int hooks_poststart(struct parent *p)
 {
 	cleanup_free char *state = NULL;
@@ -513,7 +537,7 @@ static int hooks_poststart(struct parent *p)
 	if (!p->options->at_once || !p->spec->hooks[HOOK_POSTSTART].count)
 		return 0;
 	state = state_oci_text(&p->state, "running", p->pid);
-	return state ? hooks_run(p->spec, HOOK_POSTSTART, state, false) : fail(ENOMEM, "state for the hooks");
+	return state ? hooks_run(p->spec, HOOK_POSTSTART, state, true) : fail(ENOMEM, "state for the hooks");
 }
 
 static int pid_file_write(struct parent *p)
@@ -544,6 +568,7 @@ static const struct {
 	{ NULL,				maps_write         },
 	{ NULL,				cgroup_limit       }, /* the child works meanwhile */
 	{ NULL,				cgroup_hand_over   }, /* none of the limits is there */
+	{ NULL,				cgroup_hand_own    },
 	{ NULL,				limits_lift        },
 	{ NULL,				resctrl_join       },
 	{ "linux.netDevices",		net_devices_take   }, /* the hooks find them in place */

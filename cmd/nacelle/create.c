@@ -21,7 +21,7 @@ const struct option_row create_options[] = {
 	{ "console-socket", 0, OPTION_STRING, CREATE(console_socket), "SOCKET", "send the terminal to this unix socket" },
 	{ "preserve-fds", 0, OPTION_NUMBER, CREATE(preserve_fds), "N", "hand on N more open fds, from 3" },
 	{ "no-new-keyring", 0, OPTION_FLAG, CREATE(keep_keyring), NULL, "keep our session keyring" },
-	{ "no-pivot", 0, OPTION_REFUSED, 0, NULL, NULL },
+	{ "no-pivot", 0, OPTION_REFUSED, 0, NULL, NO_PIVOT },
 	{ .name = NULL },
 };
 

@@ -114,7 +114,8 @@ static int value_store(const struct walk *w, const struct option_row *row, const
 static int row_store(struct walk *w, const struct option_row *row, const char *value)
 {
 	if (row->kind == OPTION_REFUSED)
-		return fail_plain(ENOTSUP, "--%s: not supported yet", row->name);
+		return fail_plain(ENOTSUP, "--%s: not supported yet%s%s", row->name, row->help ? ": " : "",
+				  row->help ? row->help : "");
 	if (row->kind == OPTION_FLAG)
 		return flag_store(w, row, value);
 	if (!value) {

@@ -19,7 +19,7 @@ enum option_kind {
 	OPTION_STRING,	/* (const char *): points into argv */
 	OPTION_LIST,	/* (struct str_list): may be given again */
 	OPTION_NUMBER,	/* (uint64_t): at most UINT32_MAX */
-	OPTION_REFUSED,	/* known, and not supported yet */
+	OPTION_REFUSED,	/* known, and not supported yet; @help: why, and what to do instead, or NULL */
 };
 
 struct option_row {

@@ -85,7 +85,7 @@ const struct option_row run_options[] = {
 	{ "no-healthcheck", 0, OPTION_FLAG, RUN(no_health), NULL, "nor the one that the image has" },
 	{ "vm", 0, OPTION_FLAG, RUN(vm), NULL, "in a virtual machine of its own" },
 	{ "no-new-keyring", 0, OPTION_FLAG, RUN(keep_keyring), NULL, "keep our session keyring" },
-	{ "no-pivot", 0, OPTION_REFUSED, 0, NULL, NULL },
+	{ "no-pivot", 0, OPTION_REFUSED, 0, NULL, NO_PIVOT },
 	{ .name = NULL },
 };
 

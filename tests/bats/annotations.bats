@@ -69,6 +69,7 @@ annotated()
 	has "'a/b'"
 }
 
+# OCI: runtime-linux.md, File descriptors: descriptors that LISTEN_FDS names MAY be passed
 @test "LISTEN_FDS: the sockets, their number, and whose they are" {
 	payload 'env | grep ^LISTEN | sort; cat <&3; cat <&4'
 	echo three >three && echo four >four

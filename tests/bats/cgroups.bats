@@ -10,6 +10,9 @@ file()
 
 # bats file_tags=lab
 
+# OCI: config-linux.md, Memory: limit, reservation and swap are the limits of the cgroup, -1 is unlimited
+# OCI: config-linux.md, CPU: shares, quota, period, burst, idle, cpus, mems are the limits of the cgroup
+# OCI: config-linux.md, Huge page limits: limits are those of reservations where the kernel has them
 @test "every limit is in its file" {
 	detach 'sleep 1000' '.linux.resources = {
 		cpu: { shares: 1024, quota: 50000, period: 100000, burst: 10000, cpus: "0", mems: "0" },
@@ -30,6 +33,7 @@ file()
 	[ "$(file pids.max)" = 32 ]
 }
 
+# OCI: config-linux.md, CPU: shares, quota, period, burst, idle, cpus, mems are the limits of the cgroup
 @test "cpu.idle" {
 	detach 'sleep 1000' '.linux.resources = { cpu: { idle: 1 } }'
 	[ "$(file cpu.idle)" = 1 ]
@@ -47,6 +51,7 @@ file()
 	[ "$(state .oomKilled)" = true ]
 }
 
+# OCI: config-linux.md, PIDs: limit is the most tasks of the cgroup
 @test "pids.max stops a fork bomb" {
 	# its shell gives up when it cannot fork; what is left then needs no fork
 	detach '(while :; do sleep 1000 & done); exec sleep 1000' '.linux.resources.pids.limit = 20'
@@ -84,6 +89,7 @@ try='(true </dev/mine) && echo can read; (true >/dev/mine) && echo can write; tr
 	[ "${lines[-1]}" = 1 ]
 }
 
+# OCI: config-linux.md, Allowed device list: entries MUST be applied in the listed order
 @test "a device rule can allow reading and refuse writing" {
 	run -0 in_container "$try" "$kmsg | .linux.resources.devices = [{ allow: false, access: \"rwm\" },
 		{ allow: true, type: \"c\", major: 1, minor: 11, access: \"r\" }]"
@@ -91,6 +97,7 @@ try='(true </dev/mine) && echo can read; (true >/dev/mine) && echo can write; tr
 	lacks "can write"
 }
 
+# OCI: config-linux.md, Control groups: an absolute cgroupsPath MUST be relative to the mount point of cgroups, and consistently the same place
 @test "cgroupsPath is where the container lives, and it is gone with it" {
 	bundle '.linux.cgroupsPath = "/test/deep/\($id)"' --arg id "$ID"
 	payload 'sleep 1000' ".linux.cgroupsPath = \"/test/deep/$ID\""
@@ -102,6 +109,7 @@ try='(true </dev/mine) && echo can read; (true >/dev/mine) && echo can write; tr
 	rmdir "$CGROUP/test/deep" "$CGROUP/test"
 }
 
+# OCI: config-linux.md, Control groups: a cgroup that is not fit, frozen or not empty at create, MUST generate an error
 @test "a cgroup that has processes of others in it is refused and left alone" {
 	mkdir "$CGROUP/others-$ID"
 	sleep 1000 3>&- &
@@ -114,6 +122,8 @@ try='(true </dev/mine) && echo can read; (true >/dev/mine) && echo can write; tr
 	until_true 20 rmdir "$CGROUP/others-$ID"
 }
 
+# OCI: config-linux.md, Memory: what cgroup v2 does not have (kernel, swappiness, disableOOMKiller) is refused by name
+# OCI: config-linux.md, Network: classID and priorities are cgroup v1's, and refused by name
 @test "cgroup v1's own limits are refused by name" {
 	for filter in '.linux.resources.memory.kernelTCP = 1000000' '.linux.resources.cpu.realtimeRuntime = 1000' \
 		'.linux.resources.network = { classID: 1 }' '.linux.resources.memory.swappiness = 10'; do

@@ -94,6 +94,7 @@ options()
 	done
 	run -125 nacelle create --no-pivot -b "$BUNDLE" "$ID"
 	has "not supported yet"
+	has "switch_root to another root first"
 	nothing_left
 }
 

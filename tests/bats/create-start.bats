@@ -3,6 +3,8 @@
 # `create` sets all up and waits; `start` lets the process go.
 load helpers
 
+# OCI: runtime.md, Create: status MUST be created afterwards
+# OCI: runtime.md, Start: status MUST be running afterwards
 # bats test_tags=smoke
 @test "create waits, start runs, the end is seen, delete leaves nothing" {
 	payload 'echo started; exit 3'
@@ -54,6 +56,7 @@ load helpers
 	nothing_left
 }
 
+# OCI: runtime.md, Lifecycle: changes of config.json after create MUST NOT affect the container
 @test "a spec changed after create changes nothing" {
 	payload 'echo first'
 	create >out

@@ -70,6 +70,7 @@ load helpers
 	[ "$(state .exitStatus)" = 137 ]
 }
 
+# OCI: runtime.md, State: status is creating, created, running or stopped; others MUST stand for other states
 @test "pause stops every process, resume lets them go on" {
 	detach 'n=0; while :; do n=$((n+1)); echo $n >/dev/shm/n; sleep 0.02; done'
 	until_true 20 nacelle exec "$ID" test -s /dev/shm/n

@@ -42,3 +42,26 @@ load attack
 	run -0 nacelle delete --force "$ID"
 	nothing_left
 }
+
+# OCI: config-linux.md, Cgroup ownership: the owner SHOULD change if and only if the container has a new cgroup namespace and /sys/fs/cgroup is mounted writable
+# OCI: config-linux.md, Cgroup ownership: only the directory and the files of /sys/kernel/cgroup/delegate SHOULD change their owner; one that is not there MUST NOT be a failure
+# bats test_tags=smoke
+@test "the cgroup is the process's user's where it has one to write to, and its limits are not" {
+	writable='(.mounts[] | select(.type == "cgroup")).options = ["rw"]'
+	owned='.process.user.uid = 1000 | .linux.namespaces += [{ type: "user" }] |
+		.linux.uidMappings = [{ containerID: 0, hostID: 0, size: 65536 }] | .linux.gidMappings = .linux.uidMappings'
+	for asked in "$writable" "$writable | $owned"; do
+		detach 'sleep 1000' ".process.user.uid = 1000 | $asked"
+		dir=$(cgroup_dir)
+		run -0 stat -c %u "$dir" "$dir/cgroup.procs" "$dir/cgroup.subtree_control" "$dir/cgroup.threads" "$dir/cgroup.freeze" "$dir/cgroup.max.depth"
+		is $'1000\n1000\n1000\n1000\n0\n0'
+		nacelle delete --force "$ID"
+	done
+	# read-only, without a namespace of its own, or without such a mount at all: nobody's but root's
+	for asked in . "$writable | .linux.namespaces |= map(select(.type != \"cgroup\"))" 'del(.mounts[] | select(.type == "cgroup"))'; do
+		detach 'sleep 1000' ".process.user.uid = 1000 | $asked"
+		run -0 stat -c %u "$(cgroup_dir)" "$(cgroup_dir)/cgroup.procs"
+		is $'0\n0'
+		nacelle delete --force "$ID"
+	done
+}

@@ -23,6 +23,9 @@ hooks()
 		{ path: "\($dir)/hook", args: ["hook", ., $dir] }] }] | from_entries' --args "$@"
 }
 
+# OCI: config.md, POSIX-platform Hooks: hooks MUST be called in the listed order
+# OCI: config.md, POSIX-platform Hooks: prestart, createRuntime, poststart, poststop MUST run in the runtime namespace, their path resolved there
+# OCI: config.md, POSIX-platform Hooks: createContainer MUST run in the container namespace, its path resolved in the runtime namespace
 # bats test_tags=smoke
 @test "hooks run in order, in the namespaces of their kind, with the state on stdin" {
 	hook_script
@@ -47,6 +50,7 @@ hooks()
 	[ "$(jq -r .status poststop.state)" = stopped ]
 }
 
+# OCI: config.md, POSIX-platform Hooks: startContainer MUST run in the container namespace, its path resolved there, before the process
 @test "startContainer runs inside the container, before the process" {
 	rootfs_own
 	printf '#!/bin/sh\ncat >/hook.state\nid -u >/hook.id\n' >"$ROOTFS/hook"
@@ -56,6 +60,7 @@ hooks()
 	[ "$(jq -r .id "$ROOTFS/hook.state")" = "$ID" ]
 }
 
+# OCI: runtime.md, Lifecycle: a prestart, createRuntime, createContainer or startContainer hook that fails MUST generate an error and stop the container
 @test "a hook that fails before the start ends the container, its words are told" {
 	for kind in prestart createRuntime createContainer startContainer; do
 		bundle '.process.args = ["echo", "ran"] | .hooks[$kind] = [{ path: "/bin/sh",
@@ -67,15 +72,38 @@ hooks()
 	done
 }
 
-@test "a poststart or poststop that fails is a warning" {
-	for kind in poststart poststop; do
-		bundle '.process.args = ["echo", "ran"] | .hooks[$kind] = [{ path: "/bin/false" }]' --arg kind "$kind"
-		run -0 nacelle run -b "$BUNDLE" "$ID"
-		has ran
+# OCI: runtime.md, Lifecycle: a poststop hook that fails MUST log a warning, and the remaining hooks run
+@test "a poststop that fails is a warning, and the next one runs" {
+	bundle '.process.args = ["echo", "ran"] | .hooks.poststop = [{ path: "/bin/false" }, { path: "/bin/sh", args: ["sh", "-c", $next] }]' \
+		--arg next "cat >$PWD/next"
+	run -0 nacelle run -b "$BUNDLE" "$ID"
+	has ran
+	has "hooks.poststop[0]"
+	[ "$(jq -r .status next)" = stopped ]
+}
+
+# OCI: runtime.md, Lifecycle: a poststart hook that fails MUST generate an error and stop the container
+@test "a poststart that fails ends the container; its poststop hooks run" {
+	bundle '.process.args = ["sleep", "1357"] | .hooks = { poststart: [{ path: "/bin/sh", args: ["sh", "-c", "echo because of this >&2; exit 3"] }],
+		poststop: [{ path: "/bin/sh", args: ["sh", "-c", $next] }] }' --arg next "cat >$PWD/next"
+	for way in run "run -d" create; do
+		rm -f next
+		# shellcheck disable=SC2086 # a verb and an option
+		if [ "$way" = create ]; then
+			nacelle create -b "$BUNDLE" "$ID" >created.out 2>&1
+			run -125 nacelle start "$ID"
+		else
+			run -125 nacelle $way -b "$BUNDLE" "$ID"
+		fi
+		has "hooks.poststart[0]"
+		until_true 20 test -s next
+		[ "$(jq -r .status next)" = stopped ]
+		not pgrep -f 'sleep 1357'
 		nothing_left
 	done
 }
 
+# OCI: config.md, POSIX-platform Hooks: timeout: the hook is aborted after that many seconds
 @test "a hook that takes longer than its timeout is killed and is a failure" {
 	bundle '.hooks.createRuntime = [{ path: "/bin/sleep", args: ["sleep", "1357"], timeout: 1 }]'
 	run -125 nacelle run -b "$BUNDLE" "$ID"
@@ -84,6 +112,7 @@ hooks()
 	nothing_left
 }
 
+# OCI: config.md, POSIX-platform Hooks: env is the hook's environment
 @test "a hook's environment is the spec's alone" {
 	bundle '.hooks.createRuntime = [{ path: "/bin/sh", args: ["sh", "-c", "env >\($dir)/env"], env: ["ONLY=this"] }]' \
 		--arg dir "$BATS_TEST_TMPDIR"
@@ -92,6 +121,7 @@ hooks()
 	not grep SECRET env
 }
 
+# OCI: config.md, POSIX-platform Hooks: path MUST be absolute; timeout MUST be greater than zero
 @test "a hook's path must be absolute and there" {
 	bundle '.hooks.createRuntime = [{ path: "relative" }]'
 	run -125 nacelle run -b "$BUNDLE" "$ID"

@@ -24,6 +24,7 @@ needs_bare_host()
 	nothing_left
 }
 
+# OCI: config-linux.md, Unified: a controller that is not there or cannot be enabled MUST generate an error
 @test "a limit by unified is refused too" {
 	needs_bare_host
 	bundle '.linux.resources.unified = { "pids.max": "5" }'

@@ -47,6 +47,7 @@ load helpers
 	nothing_left
 }
 
+# OCI: runtime.md, Delete: deleting one that does not exist MUST generate an error
 @test "delete of an unknown container is refused, delete --force is not" {
 	run -125 nacelle delete nobody
 	has nobody
@@ -54,6 +55,7 @@ load helpers
 	run -0 nacelle delete --force nobody
 }
 
+# OCI: runtime.md, Kill: one that is not running MUST NOT be affected
 @test "kill of a container that ended is refused" {
 	detach true
 	until_true 20 status_is stopped

@@ -12,6 +12,7 @@ bind_with()
 		"${2:-bind}" "$BATS_TEST_TMPDIR/src" "$1"
 }
 
+# OCI: config.md, Mounts: a mount is a bind mount if its options have bind or rbind, whatever its type
 # bats test_tags=smoke,kernel
 @test "a bind shows the same files on both sides" {
 	run -0 in_container 'cat /mnt/x/file; echo new >/mnt/x/made' "$(bind_with '["bind"]')"
@@ -34,6 +35,7 @@ bind_with()
 	is content
 }
 
+# OCI: config.md, Mounts: the options that runtimes MUST or SHOULD implement are implemented, recursive ones among them
 @test "attributes of a bind are what is asked, seen in mountinfo" {
 	for option in ro nosuid nodev noexec noatime nodiratime relatime strictatime nosymfollow; do
 		run -0 in_container 'grep " /mnt/x " /proc/self/mountinfo | cut -d" " -f6' \
@@ -45,6 +47,7 @@ bind_with()
 	done
 }
 
+# OCI: config.md, Mounts: the options that runtimes MUST or SHOULD implement are implemented, recursive ones among them
 @test "recursive attributes hold below, plain ones do not" {
 	mkdir -p src/below
 	mount -t tmpfs tmpfs src/below
@@ -75,6 +78,7 @@ bind_with()
 	[[ ${lines[1]} == *" 64 "* ]]
 }
 
+# OCI: config.md, Mounts: tmpcopyup MAY copy what lies below a tmpfs
 # bats test_tags=smoke,kernel
 @test "tmpcopyup brings what lay below the tmpfs" {
 	rootfs_own
@@ -140,12 +144,14 @@ bind_with()
 	[ "${#lines[@]}" -lt 30 ]
 }
 
+# OCI: config.md, Root: readonly true: the root MUST be read-only inside the container
 @test "the root is read-only when asked" {
 	run -1 in_container 'echo x >/new' '.root.readonly = true'
 	has "Read-only file system"
 	[ ! -e "$ROOTFS/new" ]
 }
 
+# OCI: config.md, Mounts: propagation options MUST be implemented
 @test "a propagation that is asked for is what mountinfo shows" {
 	mkdir -p src
 	mount -t tmpfs --make-shared tmpfs src
@@ -161,6 +167,7 @@ bind_with()
 	umount src
 }
 
+# OCI: config.md, Mounts: idmap and ridmap SHOULD be implemented, uidMappings and gidMappings of a mount
 # bats test_tags=kernel
 @test "an id-mapped mount shows mapped owners" {
 	local release

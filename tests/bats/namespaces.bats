@@ -3,6 +3,7 @@
 # Namespaces, new and joined, seen from inside and from outside.
 load helpers
 
+# OCI: config-linux.md, Namespaces: each of the eight types SHOULD be supported; without a path the runtime MUST create a new one
 # bats test_tags=smoke,kernel
 @test "every namespace asked for is new, from inside and from outside" {
 	detach 'sleep 1000' '.linux.namespaces += [{ type: "time" }]'
@@ -14,6 +15,7 @@ load helpers
 	done
 }
 
+# OCI: config-linux.md, Namespaces: a type that is not listed MUST be inherited from the runtime
 @test "a namespace not asked for is the caller's" {
 	in_container 'for n in net ipc uts; do readlink /proc/self/ns/$n; done' \
 		'.linux.namespaces |= map(select(.type | IN("mount", "pid"))) | del(.hostname)' >seen
@@ -52,6 +54,7 @@ load helpers
 	has "heard"
 }
 
+# OCI: config.md, Hostname: hostname and domainname are the container's
 @test "host name and domain name are the spec's, the host's stay" {
 	before=$(hostname)
 	run -0 in_container 'hostname; cat /proc/sys/kernel/domainname' '.domainname = "example.test"'
@@ -60,6 +63,7 @@ load helpers
 	[ "$(hostname)" = "$before" ]
 }
 
+# OCI: config-linux.md, Namespaces: with a path the process MUST be placed in the namespace of that file
 @test "namespaces are joined by path" {
 	detach 'sleep 1000'
 	pid=$(init_pid)
@@ -72,6 +76,7 @@ load helpers
 	done
 }
 
+# OCI: config-linux.md, Namespaces: a path that is no namespace of the type MUST generate an error
 @test "a namespace of the wrong type is refused" {
 	bundle '.linux.namespaces |= map(if .type == "network" then .path = "/proc/self/ns/ipc" else . end)'
 	run -125 nacelle run -b "$BUNDLE" "$ID"
@@ -80,6 +85,7 @@ load helpers
 	nothing_left
 }
 
+# OCI: config-linux.md, Namespaces: a path that is no namespace of the type MUST generate an error
 @test "a namespace's path that is no namespace is refused" {
 	for path in /etc/passwd /no/such/file /dev/null; do
 		bundle '.linux.namespaces |= map(if .type == "network" then .path = $path else . end)' --arg path "$path"
@@ -89,6 +95,7 @@ load helpers
 	done
 }
 
+# OCI: config-linux.md, Namespaces: each of the eight types SHOULD be supported; without a path the runtime MUST create a new one
 # bats test_tags=smoke,kernel
 @test "a time namespace shifts the clocks" {
 	run -0 in_container 'cat /proc/uptime; cat /proc/self/timens_offsets' \

@@ -21,6 +21,8 @@ refused()
 }
 
 # OCI: config.md, Valid values: MUST generate an error for invalid or unsupported values
+# OCI: config.md, POSIX-platform Hooks: path MUST be absolute; timeout MUST be greater than zero
+# OCI: config.md, Annotations: keys and values MUST be strings, a map
 @test "a value of the wrong type or out of range is an error that names it" {
 	refused '.process.cwd = 1' cwd
 	refused '.process.args = "sh"' args

@@ -19,12 +19,14 @@ refused()
 	[ -n "${keeps:-}" ] || nothing_left
 }
 
+# OCI: config.md, Linux Process: scheduler: the policy and its attributes hold for the process
 @test "process.scheduler: policy and nice, from outside" {
 	detach 'sleep 1000' '.process.scheduler = { policy: "SCHED_BATCH", nice: 7 }'
 	[ "$(stat_field 41 "$(init_pid)")" = 3 ]
 	[ "$(stat_field 19 "$(init_pid)")" = 7 ]
 }
 
+# OCI: config.md, Linux Process: scheduler: the policy and its attributes hold for the process
 # bats test_tags=smoke
 @test "process.scheduler: real time, and what its children get" {
 	detach 'sleep 1000; true' '.process.scheduler = { policy: "SCHED_FIFO", priority: 5,
@@ -36,6 +38,7 @@ refused()
 	[ "$(stat_field 41 "$(pgrep -P "$(init_pid)")")" = 0 ]
 }
 
+# OCI: config.md, Linux Process: scheduler: the policy and its attributes hold for the process
 @test "process.scheduler: a deadline" {
 	detach 'sleep 1000' '.process.args = ["sleep", "1000"] | .process.scheduler = { policy: "SCHED_DEADLINE",
 		runtime: 1000000, deadline: 20000000, period: 40000000 }'
@@ -58,6 +61,7 @@ refused()
 	refused '.process.scheduler = { policy: "SCHED_OTHER", flags: ["X"] }' "process.scheduler.flags[0]"
 }
 
+# OCI: config.md, Linux Process: ioPriority holds for the process
 # bats test_tags=smoke
 @test "process.ioPriority, from outside, and for exec" {
 	detach 'sleep 1000' '.process.ioPriority = { class: "IOPRIO_CLASS_BE", priority: 6 }'
@@ -69,6 +73,7 @@ refused()
 	refused '.process.ioPriority = { class: "BE", priority: 1 }' process.ioPriority.class
 }
 
+# OCI: config.md, Linux Process: execCPUAffinity: the affinity of exec's process before and after it joined the cgroup
 @test "process.execCPUAffinity: for exec, not for the first process, and not for us" {
 	[ "$(nproc --all)" -ge 2 ] || skip "one CPU"
 	mine=$(grep Cpus_allowed_list /proc/self/status)
@@ -90,6 +95,7 @@ refused()
 	has '"3-1"'
 }
 
+# OCI: config-linux.md, Personality: domain is LINUX or LINUX32, no flags are supported
 # bats test_tags=smoke
 @test "linux.personality: uname is another, for exec too" {
 	detach 'uname -m; sleep 1000' '.linux.personality = { domain: "LINUX32" }'
@@ -101,6 +107,7 @@ refused()
 	refused '.linux.personality = { domain: "LINUX", flags: ["X"] }' linux.personality.flags
 }
 
+# OCI: config-linux.md, Memory policy: mode, nodes and flags are those of set_mempolicy; what cannot be MUST generate an error
 # bats test_tags=smoke
 @test "linux.memoryPolicy: pages come from the nodes, for exec too" {
 	[ -d /sys/devices/system/node/node0 ] || skip "a kernel without NUMA"
@@ -114,6 +121,7 @@ refused()
 	refused '.linux.memoryPolicy = { mode: "MPOL_NOSUCH" }' linux.memoryPolicy.mode
 }
 
+# OCI: config-linux.md, Net Devices: the runtime MUST move the device into the container's network namespace, under its new name if there is one, and keep addresses and MTU
 # bats test_tags=smoke
 @test "linux.netDevices: moved, renamed, up, with its addresses and MTU" {
 	other=o${ID#t} device=d${ID#t}
@@ -134,6 +142,7 @@ refused()
 	not ip link show dev "$device"
 }
 
+# OCI: config-linux.md, Net Devices: the runtime MUST move the device into the container's network namespace, under its new name if there is one, and keep addresses and MTU
 @test "linux.netDevices: without a name it keeps its own" {
 	other=o${ID#t} device=d${ID#t}
 	ip link add "$device" type veth peer name "$other"
@@ -142,6 +151,8 @@ refused()
 	has "$device"
 }
 
+# OCI: config-linux.md, Net Devices: names MUST be valid and unique; the runtime MUST check that it may and that the device is there, or generate an error
+# OCI: config-linux.md, Net Devices: without a network namespace of the container's the runtime MUST generate an error
 @test "linux.netDevices: what cannot be moved is refused by its name" {
 	refused '.linux.netDevices = { nosuch0: {} }' "network device 'nosuch0'"
 	refused '.linux.netDevices = { lo: { name: "eth0" } }' "network device 'lo'"
@@ -150,12 +161,15 @@ refused()
 	refused '.linux.netDevices = { eth0: {} } | .linux.namespaces |= map(select(.type != "network"))' "network namespace"
 }
 
+# OCI: config-linux.md, IntelRdt: without a mounted resctrl the runtime MUST generate an error
 @test "linux.intelRdt: without the hardware it says so" {
 	[ "$(stat -fc %T /sys/fs/resctrl 2>/dev/null)" != rdt ] || skip "a machine with resctrl mounted"
 	refused '.linux.intelRdt = { closID: "x", schemata: ["L3:0=f"] }' resctrl
 	refused '.linux.intelRdt = { closID: "../x" }' linux.intelRdt.closID
 }
 
+# OCI: config.md, Linux Process: selinuxLabel is the label of the process, refused where there is no SELinux
+# OCI: config-linux.md, Mount Label: mountLabel is the context of the mounts, refused where there is no SELinux
 @test "labels need their security module" {
 	if [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" != Y ]; then
 		refused '.process.apparmorProfile = "x"' "process.apparmorProfile: this kernel runs without AppArmor"
@@ -176,6 +190,7 @@ refused()
 	refused '.process.apparmorProfile = "nosuch"' "no profile 'nosuch' is loaded"
 }
 
+# OCI: config.md, Linux Process: apparmorProfile is the profile of the process
 # bats test_tags=lab,full
 @test "process.apparmorProfile: a profile confines the payload, and lets it be executed" {
 	printf 'profile nacelle-test {\n  / r,\n  /** rm,\n  deny /etc/passwd r,\n}\n' >profile
@@ -198,6 +213,7 @@ refused()
 	is "nacelle-test (enforce)"
 }
 
+# OCI: config-linux.md, Rootfs Mount Propagation: rootfsPropagation is shared, slave, private or unbindable, and the root's
 @test "linux.rootfsPropagation: each value" {
 	for value in private rprivate slave rslave unbindable runbindable; do
 		run -0 in_container 'grep " / / " /proc/self/mountinfo || awk "\$5 == \"/\"" /proc/self/mountinfo' \
@@ -214,6 +230,7 @@ refused()
 	refused '.linux.rootfsPropagation = "nosuch"' linux.rootfsPropagation
 }
 
+# OCI: config-linux.md, Devices: listed devices MUST be available, with type, numbers, mode and owner; the path MAY be anywhere
 @test "linux.devices: each kind, and a mode with its special bits" {
 	rootfs_own
 	run -0 in_container 'stat -c "%F %t:%T %a %u:%g" /dev/c /dev/u /dev/b /dev/p' '.linux.devices = [
@@ -224,6 +241,7 @@ refused()
 	is $'character special file 1:3 666 5:6\ncharacter special file 1:5 4660 0:0\nblock special file 7:0 660 0:0\nfifo 0:0 1777 0:0'
 }
 
+# OCI: config-linux.md, Time offset: timeOffsets are the offsets of the clocks in the container's time namespace
 @test "linux.timeOffsets: the clocks inside" {
 	[ -e /proc/self/ns/time ] || skip "a kernel without time namespaces"
 	run -0 in_container 'cut -d. -f1 /proc/uptime' '.linux.namespaces += [{ type: "time" }] |

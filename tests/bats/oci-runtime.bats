@@ -38,6 +38,7 @@ refused()
 
 # OCI: runtime.md, Create: an id that is not unique MUST generate an error; the other container is not affected
 # OCI: runtime.md, Errors: an error MUST leave the environment as if the operation were never attempted
+# OCI: runtime.md, State: the id MUST be unique on this host
 @test "a second create leaves the first as it was" {
 	create
 	before=$(nacelle state "$ID")
@@ -70,6 +71,7 @@ refused()
 }
 
 # OCI: runtime.md, Start: MUST generate an error if process was not set
+# OCI: config.md, Process: process is REQUIRED when start is called
 @test "without a process there is no start" {
 	bundle 'del(.process)'
 	keeps
@@ -112,6 +114,7 @@ refused()
 
 # OCI: runtime.md, Delete: MUST delete what create made, and MUST NOT delete what it did not make
 # OCI: runtime.md, Delete: the id MAY be used again
+# OCI: runtime.md, Lifecycle: the container MUST be destroyed by undoing create
 @test "delete removes what create made alone, and the id is free" {
 	for _ in 1 2; do
 		payload 'true'
@@ -125,6 +128,7 @@ refused()
 }
 
 # OCI: runtime.md, State: `pid` and `bundle` REQUIRED, bundle is the absolute path; `annotations` as in the configuration
+# OCI: runtime.md, State: status is creating, created, running or stopped; others MUST stand for other states
 @test "state of each status has what it must" {
 	payload 'sleep 1000' '.annotations = { "org.test.a": "b" }'
 	cd "$BUNDLE"

@@ -3,6 +3,7 @@
 # Masked and read-only paths, /dev, sysctls: what the wall hides.
 load helpers
 
+# OCI: config-linux.md, Masked Paths and Readonly Paths: a masked path cannot be read, a read-only one cannot be written
 # bats test_tags=smoke
 @test "a masked file is the null device, a masked folder is empty and read-only" {
 	run -0 in_container 'stat -c %t:%T /proc/keys; ls -A /sys/firmware | wc -l; touch /sys/firmware/x 2>&1 || true'
@@ -11,6 +12,7 @@ load helpers
 	has "Read-only"
 }
 
+# OCI: config-linux.md, Masked Paths and Readonly Paths: a masked path cannot be read, a read-only one cannot be written
 @test "read-only paths refuse writing" {
 	run -1 in_container 'echo 1 >/proc/sys/kernel/panic'
 	has "Read-only file system"
@@ -52,6 +54,7 @@ load helpers
 pts/ptmx'
 }
 
+# OCI: config-linux.md, Devices: listed devices MUST be available, with type, numbers, mode and owner; the path MAY be anywhere
 @test "a device of the spec is made as it says" {
 	run -0 in_container 'stat -c "%F %t:%T %a %u:%g" /dev/mine; stat -c %F /dev/pipe' '
 		.linux.devices = [{ path: "/dev/mine", type: "c", major: 1, minor: 5, fileMode: 416, uid: 3, gid: 4 },
@@ -70,6 +73,7 @@ pts/ptmx'
 	no_mount "$BATS_TEST_TMPDIR/victim"
 }
 
+# OCI: config-linux.md, Sysctl: kernel parameters of the container's namespaces are set
 @test "a sysctl is the container's, the host's stays" {
 	before=$(cat /proc/sys/kernel/msgmax)
 	run -0 in_container 'cat /proc/sys/kernel/msgmax /proc/sys/net/ipv4/ip_default_ttl' \

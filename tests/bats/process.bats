@@ -3,6 +3,8 @@
 # What the process is when it starts: user, capabilities, limits.
 load helpers
 
+# OCI: config.md, User: uid, gid and additionalGids are those of the process, in the container's user namespace
+# OCI: config.md, User: umask is the process's
 # bats test_tags=smoke
 @test "user, group, additional groups and umask" {
 	run -0 in_container 'id -u; id -g; id -G; umask; grep ^Groups: /proc/self/status' \
@@ -15,6 +17,7 @@ load helpers
 	[ -z "$(tr -d 'Groups: \t' <<<"$output")" ]
 }
 
+# OCI: config.md, Linux Process: the five sets of capabilities are what is configured
 @test "the five capability sets are what is asked, bit by bit" {
 	run -0 in_container 'grep ^Cap /proc/self/status' '.process.capabilities = {
 		bounding: ["CAP_CHOWN", "CAP_KILL", "CAP_NET_RAW"], permitted: ["CAP_CHOWN", "CAP_KILL"],
@@ -41,12 +44,15 @@ CapAmb:	0000000000000021'
 	has "not permitted"
 }
 
+# OCI: config.md, Linux Process: a capability that cannot be granted SHOULD be warned of and MUST NOT fail the container
+# OCI: runtime.md, Warnings: a warning MUST leave the flow as if there had been none
 @test "an unknown capability is a warning, as the text asks, and the others hold" {
 	run -0 in_container 'grep CapBnd /proc/self/status' '.process.capabilities = { bounding: ["CAP_NO_SUCH", "CAP_KILL"] }'
 	has CAP_NO_SUCH
 	has 0000000000000020
 }
 
+# OCI: config.md, Linux Process: noNewPrivileges true prevents gaining privileges
 @test "no_new_privs is set when asked, and only then" {
 	run -0 in_container 'grep ^NoNewPrivs: /proc/self/status | cut -f2'
 	is 1
@@ -54,6 +60,7 @@ CapAmb:	0000000000000021'
 	is 0
 }
 
+# OCI: config.md, POSIX process: soft and hard limits MUST be what is configured
 @test "rlimits, soft and hard" {
 	run -0 in_container 'ulimit -Sn; ulimit -Hn; ulimit -Sc; ulimit -Hc' '.process.rlimits = [
 		{ type: "RLIMIT_NOFILE", soft: 100, hard: 200 }, { type: "RLIMIT_CORE", soft: 0, hard: 0 }]'
@@ -106,11 +113,13 @@ CapAmb:	0000000000000021'
 	exec 8<&- 9<&-
 }
 
+# OCI: config.md, Linux Process: oomScoreAdj set: the runtime MUST set oom_score_adj; not set: MUST NOT change it
 @test "oom_score_adj is set, where it is raised" {
 	run -0 in_container 'cat /proc/self/oom_score_adj' '.process.oomScoreAdj = 500'
 	is 500
 }
 
+# OCI: config.md, Process: env has the semantics of environ
 @test "environment: the spec's alone, in order, and HOME of the user where it says none" {
 	SECRET=x run -0 in_container '' '.process.env = ["PATH=/bin", "B=2", "HOME=/h", "A=1"] | .process.args = ["env"]'
 	is $'PATH=/bin\nB=2\nHOME=/h\nA=1'

@@ -33,6 +33,7 @@ load helpers
 	done
 }
 
+# OCI: config.md, Process: args has the semantics of execvp, its first entry is the file
 @test "a program that is not there: 127, in docker's words" {
 	bundle '.process.args = ["no-such-program"]'
 	run -127 nacelle run -b "$BUNDLE" "$ID"
@@ -63,6 +64,7 @@ load helpers
 	has 'exec: "/etc": is a directory: permission denied'
 }
 
+# OCI: config.md, Process: args has the semantics of execvp, its first entry is the file
 @test "a file without permission in PATH is passed over for a later one" {
 	rootfs_own
 	mkdir -p "$ROOTFS/first"
@@ -89,6 +91,7 @@ load helpers
 	nothing_left
 }
 
+# OCI: bundle.md, Filesystem Bundle: config.json MUST be at the root of the bundle directory, under that name
 @test "run takes a spec file, a bundle folder, and a spec on standard input" {
 	bundle '.process.args = ["echo", "one"]'
 	run -0 nacelle run "$BUNDLE/config.json"

@@ -17,6 +17,7 @@ filtered()
 	[ ! -e "$ROOTFS/tmp/x" ]
 }
 
+# OCI: config-linux.md, Seccomp: without errnoRet it is EPERM
 @test "without errnoRet it is EPERM" {
 	run -1 in_container 'mkdir /tmp/x' "$(filtered SCMP_ACT_ERRNO)"
 	has "Operation not permitted"

@@ -50,6 +50,7 @@ refused()
 	refused linux.namespaces pid
 }
 
+# OCI: config.md, Root: root is REQUIRED on POSIX platforms
 @test "what is required and missing is named" {
 	bundle 'del(.process)'
 	refused process
@@ -93,6 +94,7 @@ refused()
 	refused config.json "not found"
 }
 
+# OCI: bundle.md, Filesystem Bundle: config.json MUST be at the root of the bundle directory, under that name
 @test "a bundle or a spec file that is not there" {
 	run -125 nacelle run -b /no/such/bundle "$ID"
 	has /no/such/bundle

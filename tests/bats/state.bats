@@ -16,6 +16,7 @@ load helpers
 	[ "$(state .status)" = running ]
 }
 
+# OCI: runtime.md, Kill: status MUST be stopped when the process has ended
 @test "a container that ended is stopped, with its exit status" {
 	detach 'exit 42'
 	until_true 20 status_is stopped

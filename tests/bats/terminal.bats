@@ -26,6 +26,7 @@ key_when_ready()
 
 run_line="timeout --foreground -k 5 50 \$NACELLE --root \$STATE --data \$DATA run -t -b \$BUNDLE \$ID"
 
+# OCI: config.md, Process: terminal true: a pseudoterminal is allocated and is the process's standard streams
 @test "with -t all three are one terminal of the container's own" {
 	export NACELLE STATE DATA BUNDLE ID
 	payload 'tty; test -t 0 && test -t 1 && test -t 2 && echo all; ls /dev/pts' '.process.terminal = true'
@@ -34,6 +35,7 @@ run_line="timeout --foreground -k 5 50 \$NACELLE --root \$STATE --data \$DATA ru
 	has all
 }
 
+# OCI: config.md, Process: consoleSize is the size of the terminal
 @test "the size is handed on" {
 	export NACELLE STATE DATA BUNDLE ID
 	payload 'stty size' '.process.terminal = true'

@@ -34,6 +34,7 @@ setup_mapped()
 	[ "$(readlink "/proc/$pid/ns/user")" != "$(readlink /proc/self/ns/user)" ]
 }
 
+# OCI: config.md, User: uid, gid and additionalGids are those of the process, in the container's user namespace
 @test "another user inside is the mapped one outside" {
 	setup_mapped
 	detach 'sleep 1000' "$mapped | .process.user = { uid: 1000, gid: 1000 }"

@@ -31,6 +31,7 @@ static void check_path_refused(const char *asked, const char *why)
 	CHECK_HAS(fail_text(), why);
 }
 
+/* OCI: config-linux.md, Control groups: an absolute cgroupsPath MUST be relative to the mount point of cgroups, and consistently the same place */
 static void test_a_path_is_below_the_mount(void)
 {
 	char *path = NULL;
@@ -191,6 +192,7 @@ static void test_one_that_is_there_is_taken_only_when_free(void)
 	cgroup_close(&second);
 }
 
+/* OCI: config-linux.md, Control groups: a cgroup that is not fit, frozen or not empty at create, MUST generate an error */
 static void test_a_frozen_one_is_not_taken(void)
 {
 	NEEDS_CGROUPS();

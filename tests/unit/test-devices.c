@@ -230,6 +230,7 @@ static void test_all_allowed_is_all_allowed(void)
 	gone(&cg);
 }
 
+/* OCI: config-linux.md, Allowed device list: entries MUST be applied in the listed order */
 static void test_the_last_rule_that_matches_decides(void)
 {
 	NEEDS_BPF();

@@ -30,6 +30,7 @@ static bool whole_disk(uint32_t *ret_major, uint32_t *ret_minor)
 	return found;
 }
 
+/* OCI: config-linux.md, Unified: the controllers MUST be enabled; what the runtime does not know MUST be written all the same */
 static void test_unified_values_are_written_line_by_line_and_last(void)
 {
 	NEEDS_CGROUPS();
@@ -57,6 +58,7 @@ static void test_unified_values_are_written_line_by_line_and_last(void)
 	cgroup_close(&cg);
 }
 
+/* OCI: config-linux.md, Unified: a controller that is not there or cannot be enabled MUST generate an error */
 static void test_writing_without_the_controller_names_field_and_file(void)
 {
 	NEEDS_CGROUPS();
@@ -156,6 +158,7 @@ static void test_all_numbers_are_found_in_the_files(void)
 	cgroup_close(&top);
 }
 
+/* OCI: config-linux.md, Memory: checkBeforeUpdate: a limit below the use MUST be rejected */
 static void test_a_limit_below_the_use_is_refused_when_asked(void)
 {
 	NEEDS_CGROUPS();
@@ -183,6 +186,7 @@ static void test_a_limit_below_the_use_is_refused_when_asked(void)
 }
 
 /* A write of 0 takes a rate back; weights are on the scale that the file has. */
+/* OCI: config-linux.md, Block IO: weights and rates are the limits of the cgroup */
 static void test_block_devices_and_cpusets_are_found_in_the_files(void)
 {
 	NEEDS_CGROUPS();

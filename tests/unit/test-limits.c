@@ -41,6 +41,7 @@ static void test_blkio_weight_becomes_io_weight(void)
 	CHECK_INT(cgroup_weight_from_blkio(1000), 10000);
 }
 
+/* OCI: config-linux.md, Memory: limit, reservation and swap are the limits of the cgroup, -1 is unlimited */
 static void test_swap_is_what_exceeds_memory(void)
 {
 	int64_t swap = 7;
@@ -219,6 +220,7 @@ static void test_lists_need_their_controllers(void)
 	CHECK_STR(needs.field[CGROUP_MEMORY], "linux.resources.unified");
 }
 
+/* OCI: config-linux.md, CPU: burst MUST NOT be larger than a positive quota */
 static void test_a_burst_is_within_the_quota(void)
 {
 	struct cgroup_limits limits;
@@ -271,6 +273,8 @@ static void test_names_of_files_are_judged(void)
 	}
 }
 
+/* OCI: config-linux.md, Block IO: an entry MUST have weight or leafWeight */
+/* OCI: config-linux.md, RDMA: an entry MUST have hcaHandles or hcaObjects */
 static void test_odd_lists_are_refused(void)
 {
 	struct cgroup_io_device device = { .major = 8, .weight = 5, .leaf_weight = LIMIT_UNSET };

@@ -48,6 +48,7 @@ static int class_put(const char *name)
 	return root;
 }
 
+/* OCI: config-linux.md, IntelRdt: a closID without schemata MUST be there, and the process MUST be written to its tasks */
 static void test_a_class_by_name_must_be_there(void)
 {
 	cleanup_fd int root = class_put("gold");
@@ -63,6 +64,7 @@ static void test_a_class_by_name_must_be_there(void)
 	CHECK_INT(faccessat(root, "gold/tasks", F_OK, 0), 0);
 }
 
+/* OCI: config-linux.md, IntelRdt: a closID that is there MUST be compared with the schemata, and not fitting generate an error */
 static void test_a_class_that_is_there_must_fit(void)
 {
 	static const struct {
@@ -86,6 +88,7 @@ static void test_a_class_that_is_there_must_fit(void)
 	}
 }
 
+/* OCI: config-linux.md, IntelRdt: of l3CacheSchema and memBwSchema together, lines of MB MUST be taken from the latter alone */
 static void test_fields_of_old_are_put_together(void)
 {
 	cleanup_fd int root = class_put("old");
@@ -98,6 +101,7 @@ static void test_fields_of_old_are_put_together(void)
 	CHECK_INT(resctrl_enter(root, &rdt, "c1", 1), -EEXIST);
 }
 
+/* OCI: config-linux.md, IntelRdt: a monitoring group has the container's id as its name and its process in it, and is removed at delete */
 static void test_a_monitoring_group_is_the_containers_own(void)
 {
 	cleanup_fd int root = class_put("seen");
@@ -118,6 +122,7 @@ static void test_a_monitoring_group_is_the_containers_own(void)
 	CHECK(!resctrl_is_owed(&spec) && resctrl_is_owed(&monitored));
 }
 
+/* OCI: config-linux.md, IntelRdt: without a mounted resctrl the runtime MUST generate an error */
 static void test_a_machine_without_it_is_told(void)
 {
 	int root = resctrl_open();

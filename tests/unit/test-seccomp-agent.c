@@ -120,6 +120,8 @@ static struct spec *waiting_spec(void)
 	return spec;
 }
 
+/* OCI: config-linux.md, Seccomp: listenerPath: exactly one state a connection, of AF_UNIX and SOCK_STREAM, closed afterwards; its failure MUST be an error */
+/* OCI: config-linux.md, Seccomp: the container process state MUST be sent as JSON, the descriptors by SCM_RIGHTS in the first message */
 static void test_an_agent_decides_about_a_container(void)
 {
 	const struct container_options options = CONTAINER_OPTIONS("agent-test");

@@ -134,6 +134,7 @@ static void test_different_profiles_have_different_texts(void)
 		(void)seccomp_profile_free(p[i]);
 }
 
+/* OCI: config-linux.md, Seccomp: every action, operator, architecture and flag of the text is known */
 static void test_every_action_operator_architecture_and_flag_is_known(void)
 {
 	static const char *const good[] = {
@@ -168,6 +169,7 @@ static void test_every_action_operator_architecture_and_flag_is_known(void)
 	"]}"
 #define ARG(text) RULE("{\"names\":[\"b\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[" text "]}")
 
+/* OCI: config-linux.md, Seccomp: listenerMetadata MUST NOT be set without listenerPath */
 static void test_a_wrong_profile_is_refused_by_its_path(void)
 {
 	check_refused("[]", "linux.seccomp: must be an object");
@@ -197,6 +199,7 @@ static void test_a_wrong_profile_is_refused_by_its_path(void)
 		      "linux.seccomp.listenerMetadata: must not be set");
 }
 
+/* OCI: config-linux.md, Seccomp: an action that takes no errno MUST be an error with one */
 static void test_a_wrong_rule_is_refused_by_its_path(void)
 {
 	check_refused(RULE("{\"action\":\"SCMP_ACT_ALLOW\"}"),

@@ -270,6 +270,7 @@ static void test_of_contradicting_options_the_last_wins(void)
 	}
 }
 
+/* OCI: config.md, Mounts: a mount is a bind mount if its options have bind or rbind, whatever its type */
 static void test_what_is_a_bind(void)
 {
 	static const struct {

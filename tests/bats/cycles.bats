@@ -1,0 +1,69 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Many containers after and beside each other, as an engine under load makes them: nothing may be left of any.
+load helpers
+
+CYCLES=100 ABREAST=8
+
+# cycle NAME - one container's life by the verbs of OCI; a word about what failed, and its output
+cycle()
+{
+	local id=$ID-$1
+	step "$id" create -b "$BUNDLE" "$id" && step "$id" start "$id" && step "$id" exec "$id" true &&
+		step "$id" kill "$id" KILL && deleted "$id"
+}
+step()
+{
+	nacelle "${@:2}" >"said.$1" 2>&1 </dev/null 3>&- || {
+		echo "$1: $2: $(<"said.$1")" >>failures
+		return 1
+	}
+}
+# kill comes back when the signal is sent, and delete is for those that have ended
+deleted()
+{
+	local n
+	for ((n = 0; n < 400; n++)); do
+		nacelle delete "$1" >"said.$1" 2>&1 </dev/null 3>&- && return
+		sleep 0.05
+	done
+	echo "$1: delete: $(<"said.$1")" >>failures
+	return 1
+}
+# worker N - every ABREAST-th of the cycles
+worker()
+{
+	local n
+	for ((n = $1; n < CYCLES; n += ABREAST)); do
+		cycle "$n" || return
+		echo "$n" >>"done.$1"
+	done
+}
+
+# bats test_tags=smoke
+@test "a hundred lives, eight at a time: all end, and nothing is left of them" {
+	payload 'sleep 1000'
+	namespaces=$(find /proc/[0-9]*/ns -type l -printf '%l\n' 2>/dev/null | sort -u | wc -l)
+	workers=()
+	for ((w = 0; w < ABREAST; w++)); do
+		worker "$w" &
+		workers+=($!)
+	done
+	for pid in "${workers[@]}"; do wait "$pid" || true; done
+	[ ! -e failures ] || {
+		cat failures >&2
+		false
+	}
+	run -0 sort -n done.*
+	[ "${#lines[@]}" = "$CYCLES" ]
+	run -0 nacelle list -q
+	is ""
+	[ -z "$(find "$STATE" -mindepth 1 -maxdepth 1 ! -name .seccomp)" ]
+	[ -z "$(find "$CGROUP" -type d -name "*$ID-*")" ]
+	until_true 30 no_more_namespaces
+	# mounts and processes: nothing_left, at the end of each test
+}
+no_more_namespaces()
+{
+	[ "$(find /proc/[0-9]*/ns -type l -printf '%l\n' 2>/dev/null | sort -u | wc -l)" -le "$namespaces" ]
+}
