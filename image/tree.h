@@ -15,6 +15,9 @@ int tree_open(int dir, const char *path, int flags, mode_t mode);
 /* tree_remove() - remove @dir/@name and all in it; one that is not there is fine. Return: 0 or a recorded failure. */
 int tree_remove(int dir, const char *name);
 
+/* tree_remove_others() - remove all that stands in @dir but @keep, and names that begin with a dot. Return: 0 or a recorded failure. */
+int tree_remove_others(int dir, const char *keep);
+
 /*
  * tree_compare() - whether two trees hold the same: names, kinds, modes, owners, times, links, attributes, content
  *

@@ -17,6 +17,7 @@
 #include "runtime/resctrl.h"
 #include "runtime/scope.h"
 #include "runtime/spec.h"
+#include "runtime/upper.h"
 
 enum {
 	FREEZE_MS = 10000,
@@ -271,6 +272,8 @@ static int delete_recorded(const struct container_place *place, struct state_dir
 		return r;
 	r = log_remove(state);
 	if (r == 0)
+		r = upper_remove(place, dir, state->boot_id, id);
+	if (r == 0)
 		r = image_root_release(&state->annotations, place->root, id);
 	return r < 0 ? r : state_remove(dir, id);
 }
@@ -307,6 +310,8 @@ static int delete_unrecorded(const struct container_place *place, struct state_d
 		r = str_format(&state.log, "%s/containers/%s/log", place->data, id);
 	if (r == 0)
 		log_remove(&state);
+	if (r == 0)
+		r = upper_remove(place, dir, NULL, id);
 	if (r == 0)
 		r = image_root_release(NULL, place->root, id);
 	state_done(&state);

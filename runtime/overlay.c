@@ -27,6 +27,7 @@
 #include "runtime/mount-fs.h"
 #include "runtime/rootfs.h"
 #include "runtime/spec.h"
+#include "runtime/upper.h"
 
 enum { PAGE = 4096, FD_PATH_MAX = sizeof("/proc/self/fd/-2147483648") };
 
@@ -40,7 +41,7 @@ struct overlay {
 	struct layer *layers; /* top-most first */
 	size_t layer_count;
 	char *upper_path, *work_path; /* NULL: none, or a tmpfs */
-	bool upper_tmpfs;
+	bool upper_tmpfs, upper_disk;
 	struct str_list options, tmpfs_options;
 	int tmpfs; /* mount of the tmpfs, -1 */
 	int upper, work; /* O_PATH, -1 */
@@ -139,9 +140,13 @@ static int option_read(const struct rootfs *r, struct overlay *o, const char *op
 		o->upper_tmpfs = true;
 		return 0;
 	}
+	if (str_eq(option, UPPER_OPTION)) {
+		o->upper_disk = true;
+		return 0;
+	}
 	if (str_starts(option, "upper="))
 		return fail_plain(
-			EINVAL, "option '%s': only 'upper=tmpfs' is known; a folder is 'upperdir='",
+			EINVAL, "option '%s': only 'upper=tmpfs' and 'upper=disk' are known; a folder is 'upperdir='",
 			option);
 	if (str_starts(option, "size=") || str_starts(option, "nr_inodes="))
 		return str_list_add(&o->tmpfs_options, option);
@@ -160,8 +165,10 @@ static int options_read(const struct rootfs *r, struct overlay *o)
 	}
 	if (o->layer_count == 0)
 		return fail_plain(EINVAL, "no layer: the options need at least one 'lowerdir+='");
-	if (o->upper_tmpfs && o->upper_path)
-		return fail_plain(EINVAL, "'upper=tmpfs' and 'upperdir=' exclude each other");
+	if (o->upper_tmpfs + o->upper_disk + !!o->upper_path > 1)
+		return fail_plain(EINVAL, "'upper=tmpfs', 'upper=disk' and 'upperdir=' exclude each other");
+	if (o->upper_disk && !r->upper)
+		return fail_plain(EINVAL, "'upper=disk': no folder was made for it");
 	if (o->work_path && !o->upper_path)
 		return fail_plain(EINVAL, "'workdir=' needs an 'upperdir='");
 	if (o->tmpfs_options.count > 0 && !o->upper_tmpfs)
@@ -219,6 +226,19 @@ static int upper_folder_open(struct overlay *o)
 	return folder_open(AT_FDCWD, o->work_path, &o->work);
 }
 
+/* In a folder that is nobody else's. */
+static int upper_open_in(struct overlay *o, int dir)
+{
+	int r = upper_make(o, dir, "upper");
+
+	if (r < 0)
+		return r;
+	if (mkdirat(dir, "work", 0700) < 0)
+		return fail(errno, "make the work folder");
+	r = folder_open(dir, "upper", &o->upper);
+	return r < 0 ? r : folder_open(dir, "work", &o->work);
+}
+
 static const char *fd_path(int fd, char buf[FD_PATH_MAX])
 {
 	(void)snprintf(buf, FD_PATH_MAX, "/proc/self/fd/%d", fd);
@@ -263,15 +283,17 @@ static int upper_tmpfs_open(struct rootfs *r, struct overlay *o)
 	err = mount_attach(o->tmpfs, o->layers[0].fd);
 	if (err < 0)
 		return fail(-err, "attach the tmpfs");
-	err = upper_make(o, o->tmpfs, "upper");
-	if (err < 0)
-		return err;
-	if (mkdirat(o->tmpfs, "work", 0700) < 0)
-		return fail(errno, "make the work folder");
-	err = folder_open(o->tmpfs, "upper", &o->upper);
-	if (err >= 0)
-		err = folder_open(o->tmpfs, "work", &o->work);
+	err = upper_open_in(o, o->tmpfs);
 	return err >= 0 && r->userns ? user_xattr_probe(o) : err;
+}
+
+/* Opened here: the kernel takes no upper from another mount namespace than ours, and so no fd from the parent. */
+static int upper_disk_open(const struct rootfs *r, struct overlay *o)
+{
+	cleanup_fd int folder = -1;
+	int err = folder_open(AT_FDCWD, r->upper, &folder);
+
+	return err < 0 ? err : upper_open_in(o, folder);
 }
 
 static int key_set(int fs, const char *key, const char *value)
@@ -400,6 +422,8 @@ static int overlay_make(struct rootfs *r, struct overlay *o, int *ret_root)
 		return err;
 	if (o->upper_tmpfs)
 		err = upper_tmpfs_open(r, o);
+	else if (o->upper_disk)
+		err = upper_disk_open(r, o);
 	else if (o->upper_path)
 		err = upper_folder_open(o);
 	if (err < 0)

@@ -39,6 +39,7 @@
 #include "runtime/spec-short.h"
 #include "runtime/spec.h"
 #include "runtime/sysctl.h"
+#include "runtime/upper.h"
 
 enum { CGROUP_REMOVE_MS = 10000 };
 
@@ -199,6 +200,10 @@ static int root_prepare(struct parent *p)
 	p->rootfs.bundle = p->bundle->folder;
 	p->rootfs.cgroup_folder = p->cgroup_folder;
 	p->rootfs.userns = p->spec->linux_.namespaces[NS_USER].wanted;
+	r = upper_create(p->place, &p->dir, p->state.boot_id, p->options->id, p->spec, &p->upper);
+	if (r < 0)
+		return r;
+	p->rootfs.upper = p->upper;
 	return rootfs_prepare(&p->rootfs);
 }
 
@@ -529,6 +534,8 @@ static void undo(struct parent *p)
 		if (state)
 			(void)hooks_run(p->spec, HOOK_POSTSTOP, state, false);
 	}
+	if (p->rootfs.spec && upper_remove(p->place, &p->dir, p->state.boot_id, p->options->id) < 0)
+		log_warn("%s, ignoring", fail_text());
 	if (p->dir.fd >= 0 && image_root_release(&p->state.annotations, p->place->root, p->options->id) < 0)
 		log_warn("%s, ignoring", fail_text());
 	if (p->dir.fd >= 0 && state_remove(&p->dir, p->options->id) < 0)
@@ -566,6 +573,7 @@ void parent_done(struct parent *p)
 	cgroup_close(&p->cgroup);
 	scope_done(&p->scope);
 	free(p->cgroup_folder);
+	free(p->upper);
 	if (p->filter_set)
 		seccomp_filter_done(&p->filter);
 	if (p->rootfs.spec)

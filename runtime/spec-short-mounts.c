@@ -41,6 +41,12 @@ int short_layers(struct short_form *s, const struct json_at *at, json_t *v)
 	return 0;
 }
 
+/* Not a folder of the user's. */
+static bool upper_is_word(const char *text)
+{
+	return str_eq(text, "tmpfs") || str_eq(text, "disk");
+}
+
 int short_upper(struct short_form *s, const struct json_at *at, json_t *v)
 {
 	cleanup_free char *path = NULL;
@@ -48,12 +54,12 @@ int short_upper(struct short_form *s, const struct json_at *at, json_t *v)
 	int r = 0;
 
 	if (!json_is_string(v))
-		return json_fail(at, "must be \"tmpfs\" or a directory, not %s", json_type_text(v));
-	if (!str_eq(json_string_value(v), "tmpfs"))
+		return json_fail(at, "must be \"tmpfs\", \"disk\" or a directory, not %s", json_type_text(v));
+	if (!upper_is_word(json_string_value(v)))
 		r = short_path(s, at, json_string_value(v), &path);
 	if (r < 0)
 		return r;
-	upper = json_string(path ? path : "tmpfs");
+	upper = path ? json_string(path) : json_incref(v);
 	if (!upper)
 		return fail_memory();
 	json_decref(s->upper);
@@ -90,8 +96,8 @@ static json_t *overlay_options(const struct short_form *s)
 			       json_string_value(json_array_get(s->layers, i - 1))) < 0)
 			return NULL;
 	}
-	if (!s->upper || str_eq(json_string_value(s->upper), "tmpfs")) {
-		if (option_add(options, "upper", "tmpfs") < 0)
+	if (!s->upper || upper_is_word(json_string_value(s->upper))) {
+		if (option_add(options, "upper", s->upper ? json_string_value(s->upper) : "tmpfs") < 0)
 			return NULL;
 	} else if (option_add(options, "upperdir", json_string_value(s->upper)) < 0) {
 		return NULL;

@@ -8,6 +8,7 @@
 
 #include "runtime/base/json.h"
 #include "runtime/spec.h"
+#include "runtime/upper.h"
 #include "runtime/spec-vm-split.h"
 
 static int refuse(const char *field, const char *why)
@@ -49,7 +50,7 @@ static int mounts_check(const struct spec *spec)
 		if (m->idmap || m->uid_mapping_count || m->gid_mapping_count)
 			return fail_plain(ENOTSUP, "mounts: id maps of '%s' are not supported with 'vm'", m->destination);
 		for (size_t k = 0; k < m->options.count; k++)
-			if (str_starts(m->options.items[k], "upperdir="))
+			if (str_starts(m->options.items[k], "upperdir=") || str_eq(m->options.items[k], UPPER_OPTION))
 				return fail_plain(ENOTSUP, "mounts: 'upperdir' (or 'upper' other than tmpfs) is not supported "
 						  "with 'vm'");
 	}

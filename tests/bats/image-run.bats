@@ -114,6 +114,44 @@ setup_file()
 	nothing_left
 }
 
+@test "upper disk: what is written is on the disk until the container is deleted" {
+	keeps
+	echo '{"image":"plain","upper":"disk","args":["sh","-c","echo kept >/new; sleep 1000"]}' >spec.json
+	nacelle run -d --name "$ID" ./spec.json
+	nacelle run -d --name "${ID}b" ./spec.json
+	for_state() { nacelle exec "$1" sh -c 'until [ -s /new ]; do sleep 0.1; done'; }
+	for_state "$ID"
+	for_state "${ID}b"
+	run -0 find "$DATA/uppers" -path '*/upper/new'
+	[ "${#lines[@]}" = 2 ]
+	run -0 nacelle exec "$ID" sh -c 'rm /etc/group; cat /new; i=0; mkdir /deep; cd /deep; while [ $i -lt 80 ]; do mkdir d; cd d; i=$((i + 1)); done'
+	is kept
+	nacelle delete --force "$ID"
+	run -0 nacelle exec "${ID}b" cat /new
+	is kept
+	nacelle delete --force "${ID}b"
+	[ -z "$(find "$DATA/uppers" -mindepth 2)" ]
+	run -0 nacelle run plain cat /etc/group
+}
+
+@test "upper disk: a failed start and another boot leave nothing, a user namespace is refused" {
+	echo '{"image":"plain","upper":"disk","args":["/not-there"]}' >spec.json
+	run -127 nacelle run ./spec.json
+	[ -z "$(find "$DATA/uppers" -mindepth 2)" ]
+	mkdir -p "$DATA/uppers/11111111-of-another-boot/x/upper/y"
+	ln -s / "$DATA/uppers/11111111-of-another-boot/x/upper/link"
+	echo '{"image":"plain","upper":"disk","args":["sh","-c","cat /etc/group >/g && ls /g"]}' >spec.json
+	run -0 nacelle run ./spec.json
+	is /g
+	[ -z "$(find "$DATA/uppers" -path '*another-boot*' -o -mindepth 2)" ]
+	[ -e /etc/passwd ]
+	jq '. + { linux: { namespaces: [{ type: "user" }], uidMappings: [{ containerID: 0, hostID: 100000, size: 65536 }], gidMappings: [{ containerID: 0, hostID: 100000, size: 65536 }] } }' spec.json >user.json
+	run -125 nacelle run ./user.json
+	has 'upper: "disk" is not supported in a user namespace'
+	one_line
+	nothing_left
+}
+
 @test "layers beside an image are a contradiction; a bundle's ID that is an image is ambiguous" {
 	cp "$BUNDLE/config.json" .
 	run -125 nacelle run plain

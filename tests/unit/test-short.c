@@ -124,12 +124,14 @@ static void test_layers_become_the_root(void)
 static void test_the_upper_of_the_layers(void)
 {
 	cleanup_spec struct spec *dir = expand_read("{" RUN ", 'upper': './up'}", NULL);
+	cleanup_spec struct spec *disk = expand_read("{" RUN ", 'upper': 'disk'}", NULL);
 	cleanup_spec struct spec *none = expand_read("{" RUN ", 'read_only': true}", NULL);
 	cleanup_spec struct spec *both =
 		expand_read("{" RUN ", 'read_only': true, 'upper': 'tmpfs'}", NULL);
 	cleanup_spec struct spec *flag = expand_read("{" RUN "}", "{'read_only': true}");
 
 	CHECK(dir && str_list_has(&dir->mounts[0].fs_options, "upperdir=/spec/up"));
+	CHECK(disk && str_list_has(&disk->mounts[0].fs_options, "upper=disk"));
 	/* Where mounts go is made in the upper, whoever may write there afterwards. */
 	CHECK(none && str_list_has(&none->mounts[0].fs_options, "upper=tmpfs") && none->root_readonly);
 	CHECK(both && str_list_has(&both->mounts[0].fs_options, "upper=tmpfs") &&

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What stands in an upper was written by a payload, so it is removed as the layers of an image are: image/tree.c. Its name has
+ * a hash of the state folder's own identity, since containers of two state folders may share an id, and the data.
+ */
+#include "runtime/upper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "image/tree.h"
+#include "runtime/base/error.h"
+#include "runtime/base/log.h"
+#include "runtime/container.h"
+#include "runtime/overlay.h"
+#include "runtime/spec.h"
+#include "runtime/state.h"
+
+/* Room for what tree_remove() puts behind a name. */
+enum { ID_SHOWN = 150, NAME_SIZE = ID_SHOWN + 18 };
+
+static bool is_wanted(const struct spec *spec)
+{
+	return overlay_wanted(spec) && str_list_has(&spec->mounts[0].fs_options, UPPER_OPTION);
+}
+
+/* FNV-1a, 64 bits */
+static uint64_t hash(uint64_t h, const void *data, size_t size)
+{
+	const unsigned char *p = data;
+
+	for (size_t i = 0; i < size; i++)
+		h = (h ^ p[i]) * UINT64_C(0x100000001b3);
+	return h;
+}
+
+static int name_make(const struct state_dir *dir, const char *id, char ret[NAME_SIZE])
+{
+	struct stat st;
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	if (fstat(dir->root, &st) < 0)
+		return fail(errno, "look at the folder of all state");
+	h = hash(h, &st.st_dev, sizeof(st.st_dev));
+	h = hash(h, &st.st_ino, sizeof(st.st_ino));
+	h = hash(h, id, strlen(id));
+	(void)snprintf(ret, NAME_SIZE, "%.*s-%016" PRIx64, ID_SHOWN, id, h);
+	return 0;
+}
+
+static int folder_make(int dir, const char *name)
+{
+	int fd;
+
+	if (mkdirat(dir, name, 0700) < 0 && errno != EEXIST)
+		return fail(errno, "make '%s'", name);
+	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? fail(errno, "open '%s'", name) : fd;
+}
+
+static int folder_new(const char *data, const char *boot, const char *name)
+{
+	cleanup_free char *path = NULL;
+	cleanup_fd int uppers = -1, ours = -1;
+	int r = str_format(&path, "%s/uppers", data);
+
+	if (r < 0)
+		return r;
+	uppers = state_root_open(path);
+	if (uppers < 0)
+		return uppers;
+	/* What other boots left. No container depends on it, and the next one tries again. */
+	if (tree_remove_others(uppers, boot) < 0)
+		log_debug("%s, ignoring: what is left of another boot", fail_text());
+	ours = folder_make(uppers, boot);
+	if (ours < 0)
+		return ours;
+	/* The id is ours alone, so whose it was is gone. */
+	r = tree_remove(ours, name);
+	if (r < 0)
+		return r;
+	return mkdirat(ours, name, 0700) < 0 ? fail(errno, "make '%s'", name) : 0;
+}
+
+int upper_create(const struct container_place *place, const struct state_dir *dir, const char *boot, const char *id,
+		 const struct spec *spec, char **ret_path)
+{
+	char name[NAME_SIZE];
+	int r;
+
+	if (!is_wanted(spec))
+		return 0;
+	if (spec->linux_.namespaces[NS_USER].wanted)
+		return fail_plain(ENOTSUP, "upper: \"disk\" is not supported in a user namespace yet: give \"tmpfs\" or a folder");
+	r = name_make(dir, id, name);
+	if (r < 0)
+		return r;
+	r = folder_new(place->data, boot, name);
+	if (r < 0)
+		return fail_in(r, "upper");
+	return str_format(ret_path, "%s/uppers/%s/%s", place->data, boot, name);
+}
+
+int upper_remove(const struct container_place *place, const struct state_dir *dir, const char *boot, const char *id)
+{
+	cleanup_free char *path = NULL;
+	cleanup_fd int uppers = -1, ours = -1;
+	char name[NAME_SIZE], now[PROC_BOOT_ID_SIZE];
+	int r = str_format(&path, "%s/uppers", place->data);
+
+	if (r < 0)
+		return r;
+	uppers = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (uppers < 0)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : fail(errno, "open '%s'", path);
+	if (!boot) {
+		r = proc_boot_id(now);
+		if (r < 0)
+			return r;
+		boot = now;
+	}
+	ours = openat(uppers, boot, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (ours < 0)
+		return errno == ENOENT ? 0 : fail(errno, "open '%s/%s'", path, boot);
+	r = name_make(dir, id, name);
+	return r < 0 ? r : tree_remove(ours, name);
+}

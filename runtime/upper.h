@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * upper - a folder on the disk for what one container writes to its root of layers
+ *
+ *	<data>/uppers/BOOT/ID-HASH/upper	overlay's upper folder
+ *	<data>/uppers/BOOT/ID-HASH/work		what the kernel wants beside it
+ *
+ * It goes with the container, or when the next container is made after another boot: nobody can go on with it then.
+ */
+
+#include <stdbool.h>
+
+struct container_place;
+struct spec;
+struct state_dir;
+
+/* The option of the overlay that asks for it. */
+#define UPPER_OPTION "upper=disk"
+
+/*
+ * upper_create() - the folder of a container that is being made, if its spec asks for one
+ * @dir: locked; its root makes the id unique
+ * @boot: as in the record
+ * @ret_path: the folder, the caller's; unchanged when there is none to make
+ *
+ * Return: 0 or a recorded failure.
+ */
+int upper_create(const struct container_place *place, const struct state_dir *dir, const char *boot, const char *id,
+		 const struct spec *spec, char **ret_path);
+
+/* upper_remove() - the end of it; one that is not there is fine. @boot: NULL: ours. Return: 0 or a recorded failure. */
+int upper_remove(const struct container_place *place, const struct state_dir *dir, const char *boot, const char *id);
