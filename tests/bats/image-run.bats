@@ -165,12 +165,13 @@ setup_file()
 	has "image: must be"
 }
 
-# config_is JQ - the image `plain` with another config, as a hostile registry would have sent it: stored by its new digests
+# config_is [IMAGE] JQ - an image, `plain` if not said, with another config, as a hostile registry would have sent it: stored by its new digests
 config_is()
 {
-	local dir=layout config manifest
+	local dir=layout config manifest image=plain
+	[ $# = 1 ] || { image=$1 && shift; }
 	rm -rf $dir
-	"$IMAGE" save plain "oci:$dir:x"
+	"$IMAGE" save "$image" "oci:$dir:x"
 	manifest=$(jq -r '.manifests[0].digest' $dir/index.json)
 	config=$(jq -r .config.digest "$dir/blobs/${manifest/://}")
 	jq -c ".config |= ((. // {}) | $1)" "$dir/blobs/${config/://}" >new.config
@@ -202,4 +203,30 @@ config_is()
 	run -0 nacelle run hostile
 	is /x
 	[ ! -e /x ]
+}
+
+@test "a config that leads out or is huge does nothing outside of the root" {
+	rootfs_own
+	place=$BATS_TEST_TMPDIR/outside
+	mkdir "$place"
+	ln -s "../../../../../../../../..$place" "$ROOTFS/out"
+	ln -s /proc/1/root "$ROOTFS/magic"
+	"$IMAGE" import "$ROOTFS" links
+	config_is links '.WorkingDir = "/out/made"'
+	run -0 nacelle run hostile pwd
+	is "$place/made"
+	config_is links ".WorkingDir = \"/magic$place/made\""
+	run -125 nacelle run hostile pwd
+	one_line
+	config_is links '.WorkingDir = ("/a" * 3000)'
+	run -125 nacelle run hostile pwd
+	one_line
+	config_is links '.Env = ["A=" + ("x" * 3000000)]'
+	run -125 nacelle run hostile pwd
+	one_line
+	config_is links ".Healthcheck = { Test: [\"CMD-SHELL\", \"touch $place/made\"] } | .Volumes = { \"/../..$place/made\": {} }"
+	run -0 nacelle run hostile pwd
+	is /
+	[ -z "$(ls -A "$place")" ]
+	nothing_left
 }
