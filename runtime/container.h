@@ -40,6 +40,7 @@ struct container_options {
 	bool keep_keyring;		/* the caller's session keyring, instead of a new one */
 	bool keep_terminal;		/* run -t: the master comes back in ret_terminal */
 	bool at_once;			/* container_create() starts it too: no container_go(), and no terminal to take */
+	bool passing;			/* the caller stays until it is deleted: what it writes may be in memory */
 	bool remove_at_exit;		/* recorded for the keeper's deletion */
 	const char *log;		/* file of its output, recorded for `logs`; NULL */
 	int stdio[3];			/* fds for the payload's 0, 1, 2; -1: our own */

@@ -41,7 +41,7 @@ struct overlay {
 	struct layer *layers; /* top-most first */
 	size_t layer_count;
 	char *upper_path, *work_path; /* NULL: none, or a tmpfs */
-	bool upper_tmpfs, upper_disk;
+	bool upper_tmpfs, upper_disk; /* "auto" has become one of them */
 	struct str_list options, tmpfs_options;
 	int tmpfs; /* mount of the tmpfs, -1 */
 	int upper, work; /* O_PATH, -1 */
@@ -144,9 +144,14 @@ static int option_read(const struct rootfs *r, struct overlay *o, const char *op
 		o->upper_disk = true;
 		return 0;
 	}
+	if (str_eq(option, UPPER_AUTO)) {
+		o->upper_disk = r->upper;
+		o->upper_tmpfs = !r->upper;
+		return 0;
+	}
 	if (str_starts(option, "upper="))
 		return fail_plain(
-			EINVAL, "option '%s': only 'upper=tmpfs' and 'upper=disk' are known; a folder is 'upperdir='",
+			EINVAL, "option '%s': only 'upper=auto', 'upper=tmpfs' and 'upper=disk' are known; a folder is 'upperdir='",
 			option);
 	if (str_starts(option, "size=") || str_starts(option, "nr_inodes="))
 		return str_list_add(&o->tmpfs_options, option);
@@ -166,7 +171,7 @@ static int options_read(const struct rootfs *r, struct overlay *o)
 	if (o->layer_count == 0)
 		return fail_plain(EINVAL, "no layer: the options need at least one 'lowerdir+='");
 	if (o->upper_tmpfs + o->upper_disk + !!o->upper_path > 1)
-		return fail_plain(EINVAL, "'upper=tmpfs', 'upper=disk' and 'upperdir=' exclude each other");
+		return fail_plain(EINVAL, "'upper=' and 'upperdir=' exclude each other");
 	if (o->upper_disk && !r->upper)
 		return fail_plain(EINVAL, "'upper=disk': no folder was made for it");
 	if (o->work_path && !o->upper_path)
@@ -174,6 +179,12 @@ static int options_read(const struct rootfs *r, struct overlay *o)
 	if (o->tmpfs_options.count > 0 && !o->upper_tmpfs)
 		return fail_plain(EINVAL, "option '%s' needs 'upper=tmpfs'",
 				  o->tmpfs_options.items[0]);
+	/* Nobody goes on with it after a crash, so no end of a container needs to wait for the disk. */
+	if (o->upper_disk && !str_list_has(&o->options, "volatile")) {
+		err = str_list_add(&o->options, "volatile");
+		if (err < 0)
+			return err;
+	}
 	/*
 	 * Outside the initial user namespace only attributes of the name space "user" can be
 	 * written.
@@ -223,7 +234,11 @@ static int upper_folder_open(struct overlay *o)
 		return r;
 	if (mkdir(o->work_path, 0700) < 0 && errno != EEXIST)
 		return fail(errno, "make '%s'", o->work_path);
-	return folder_open(AT_FDCWD, o->work_path, &o->work);
+	r = folder_open(AT_FDCWD, o->work_path, &o->work);
+	if (r == 0 && faccessat(o->work, "work/incompat/volatile", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return fail_plain(EBUSY, "'%s' is used by another container, or was when it was 'volatile' and may lack what "
+				  "was written last: to go on with it all the same, remove '%s'", o->upper_path, o->work_path);
+	return r;
 }
 
 /* In a folder that is nobody else's. */

@@ -200,7 +200,8 @@ static int root_prepare(struct parent *p)
 	p->rootfs.bundle = p->bundle->folder;
 	p->rootfs.cgroup_folder = p->cgroup_folder;
 	p->rootfs.userns = p->spec->linux_.namespaces[NS_USER].wanted;
-	r = upper_create(p->place, &p->dir, p->state.boot_id, p->options->id, p->spec, &p->upper);
+	r = upper_create(p->place, &p->dir, p->state.boot_id, p->options->id, p->spec, p->options->passing,
+			 &p->upper);
 	if (r < 0)
 		return r;
 	p->rootfs.upper = p->upper;

@@ -21,7 +21,7 @@ struct short_form {
 	/* Kept from one short-form object to the next, because they count together. Owned, or NULL. */
 	json_t *entrypoint, *args;
 	json_t *layers; /* absolute paths, lowest first */
-	json_t *upper; /* "tmpfs", "disk" or an absolute path */
+	json_t *upper; /* "auto", "tmpfs", "disk" or an absolute path */
 };
 
 /*

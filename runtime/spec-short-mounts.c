@@ -44,7 +44,7 @@ int short_layers(struct short_form *s, const struct json_at *at, json_t *v)
 /* Not a folder of the user's. */
 static bool upper_is_word(const char *text)
 {
-	return str_eq(text, "tmpfs") || str_eq(text, "disk");
+	return str_eq(text, "tmpfs") || str_eq(text, "disk") || str_eq(text, "auto");
 }
 
 int short_upper(struct short_form *s, const struct json_at *at, json_t *v)
@@ -54,7 +54,7 @@ int short_upper(struct short_form *s, const struct json_at *at, json_t *v)
 	int r = 0;
 
 	if (!json_is_string(v))
-		return json_fail(at, "must be \"tmpfs\", \"disk\" or a directory, not %s", json_type_text(v));
+		return json_fail(at, "must be \"auto\", \"tmpfs\", \"disk\" or a directory, not %s", json_type_text(v));
 	if (!upper_is_word(json_string_value(v)))
 		r = short_path(s, at, json_string_value(v), &path);
 	if (r < 0)
@@ -97,7 +97,7 @@ static json_t *overlay_options(const struct short_form *s)
 			return NULL;
 	}
 	if (!s->upper || upper_is_word(json_string_value(s->upper))) {
-		if (option_add(options, "upper", s->upper ? json_string_value(s->upper) : "tmpfs") < 0)
+		if (option_add(options, "upper", s->upper ? json_string_value(s->upper) : "auto") < 0)
 			return NULL;
 	} else if (option_add(options, "upperdir", json_string_value(s->upper)) < 0) {
 		return NULL;

@@ -19,7 +19,7 @@ const struct short_key short_keys[] = {
 	{ "layers", short_layers, "array of paths",
 	  "directories stacked to be the root, lowest first" },
 	{ "upper", short_upper, "string",
-	  "where changes to the layers go: \"tmpfs\" (the default) or \"disk\", until it is deleted, or a directory" },
+	  "where changes to the layers go: \"tmpfs\" or \"disk\", until it is deleted, \"auto\" (the default) or a directory" },
 	{ "read_only", short_read_only, "boolean", "the payload cannot write to its root" },
 	{ "rootfs_size", NULL, "size", "limit of what may be written to the root" },
 	{ "entrypoint", short_entrypoint, "array of strings", "what stands before args" },

@@ -8,9 +8,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "image/tree.h"
@@ -24,9 +26,26 @@
 /* Room for what tree_remove() puts behind a name. */
 enum { ID_SHOWN = 150, NAME_SIZE = ID_SHOWN + 18 };
 
-static bool is_wanted(const struct spec *spec)
+static bool has_option(const struct spec *spec, const char *option)
 {
-	return overlay_wanted(spec) && str_list_has(&spec->mounts[0].fs_options, UPPER_OPTION);
+	return overlay_wanted(spec) && str_list_has(&spec->mounts[0].fs_options, option);
+}
+
+/* Where overlayfs takes no upper: these lack renames that leave a whiteout, or attributes (Documentation/filesystems/overlayfs). */
+static bool is_fit(int fd)
+{
+	static const long unfit[] = {
+		OVERLAYFS_SUPER_MAGIC, NFS_SUPER_MAGIC, V9FS_MAGIC, FUSE_SUPER_MAGIC, CIFS_SUPER_MAGIC, SMB2_SUPER_MAGIC,
+		MSDOS_SUPER_MAGIC, EXFAT_SUPER_MAGIC,
+	};
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(unfit); i++)
+		if ((unsigned long)fs.f_type == (unsigned long)unfit[i])
+			return false;
+	return true;
 }
 
 /* FNV-1a, 64 bits */
@@ -63,7 +82,9 @@ static int folder_make(int dir, const char *name)
 	return fd < 0 ? fail(errno, "open '%s'", name) : fd;
 }
 
-static int folder_new(const char *data, const char *boot, const char *name)
+/* @wanted: by name, and not just where it can be. Return: 0, UPPER_NONE, or a recorded failure. */
+enum { UPPER_NONE = 1 };
+static int folder_new(const char *data, const char *boot, const char *name, bool wanted)
 {
 	cleanup_free char *path = NULL;
 	cleanup_fd int uppers = -1, ours = -1;
@@ -72,6 +93,8 @@ static int folder_new(const char *data, const char *boot, const char *name)
 	if (r < 0)
 		return r;
 	uppers = state_root_open(path);
+	if (!wanted && (uppers < 0 || !is_fit(uppers)))
+		return UPPER_NONE;
 	if (uppers < 0)
 		return uppers;
 	/* What other boots left. No container depends on it, and the next one tries again. */
@@ -88,19 +111,25 @@ static int folder_new(const char *data, const char *boot, const char *name)
 }
 
 int upper_create(const struct container_place *place, const struct state_dir *dir, const char *boot, const char *id,
-		 const struct spec *spec, char **ret_path)
+		 const struct spec *spec, bool passing, char **ret_path)
 {
+	bool wanted = has_option(spec, UPPER_OPTION);
 	char name[NAME_SIZE];
 	int r;
 
-	if (!is_wanted(spec))
+	if (!wanted && !has_option(spec, UPPER_AUTO))
+		return 0;
+	/* A root that is sealed gets its mount points in it, and nothing else. */
+	if (!wanted && (passing || spec->linux_.namespaces[NS_USER].wanted || spec->root_readonly))
 		return 0;
 	if (spec->linux_.namespaces[NS_USER].wanted)
 		return fail_plain(ENOTSUP, "upper: \"disk\" is not supported in a user namespace yet: give \"tmpfs\" or a folder");
 	r = name_make(dir, id, name);
 	if (r < 0)
 		return r;
-	r = folder_new(place->data, boot, name);
+	r = folder_new(place->data, boot, name, wanted);
+	if (r == UPPER_NONE)
+		return 0;
 	if (r < 0)
 		return fail_in(r, "upper");
 	return str_format(ret_path, "%s/uppers/%s/%s", place->data, boot, name);

@@ -118,6 +118,7 @@ static int run_create(struct run *run, const int stdio[3], bool at_once, struct 
 	options.preserve_fds = (unsigned int)run->o.preserve_fds + run->activation.listen_fds;
 	options.keep_terminal = run->terminal;
 	options.at_once = at_once;
+	options.passing = !run->o.detach && !run->o.keep;
 	options.remove_at_exit = run->o.remove;
 	options.log = run->log;
 	options.activation = run->activation;

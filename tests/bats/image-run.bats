@@ -134,6 +134,40 @@ setup_file()
 	run -0 nacelle run plain cat /etc/group
 }
 
+@test "what is written is on the disk where a container stays, in memory where run waits for it" {
+	keeps
+	run -0 nacelle run plain sh -c 'echo x >/new; grep " / " /proc/self/mountinfo'
+	not has volatile
+	[ -z "$(ls -A "$DATA/uppers" 2>/dev/null)" ]
+	nacelle run -d --name "$ID" plain sh -c 'echo kept >/new; sleep 1000'
+	run -0 nacelle exec "$ID" sh -c 'until [ -s /new ]; do sleep 0.1; done; grep " / " /proc/self/mountinfo'
+	has volatile
+	run -0 find "$DATA/uppers" -path '*/upper/new'
+	[ "${#lines[@]}" = 1 ]
+	nacelle delete --force "$ID"
+	[ -z "$(find "$DATA/uppers" -mindepth 2)" ]
+	# no disk that could be one: memory, unless it is asked for
+	mkdir data2 low up2 work2 && mount -t overlay o -o lowerdir=low,upperdir=up2,workdir=work2 data2
+	DATA=$PWD/data2
+	nacelle run -d --name "$ID" plain sh -c 'echo kept >/new; sleep 1000'
+	run -0 find data2/uppers -mindepth 1
+	[ -z "$output" ]
+	nacelle delete --force "$ID"
+	umount data2
+}
+
+@test "an upper that was volatile is not taken up again unasked" {
+	jq -n --arg l "$PWD/l" --arg u "$PWD/u" '{ ociVersion: "1.0.2", args: ["true"], mounts: [{ destination: "/", type: "overlay", source: "overlay",
+		options: ["lowerdir+=\($l)", "upperdir=\($u)", "volatile"] }] }' >spec.json
+	cp -a "$ROOTFS" l
+	nacelle run ./spec.json
+	run -125 nacelle run ./spec.json
+	has "remove '$PWD/u.work'"
+	one_line
+	rm -r u.work
+	nacelle run ./spec.json
+}
+
 @test "upper disk: a failed start and another boot leave nothing, a user namespace is refused" {
 	echo '{"image":"plain","upper":"disk","args":["/not-there"]}' >spec.json
 	run -127 nacelle run ./spec.json

@@ -117,7 +117,7 @@ static void test_layers_become_the_root(void)
 	CHECK_STR(o->items[0], "lowerdir+=/spec/../top");
 	CHECK_STR(o->items[1], "lowerdir+=/a:b,c");
 	CHECK_STR(o->items[2], "lowerdir+=/spec/base");
-	CHECK_STR(o->items[3], "upper=tmpfs");
+	CHECK_STR(o->items[3], "upper=auto");
 	CHECK(!spec->root_readonly && !spec->root_path);
 }
 
@@ -133,10 +133,10 @@ static void test_the_upper_of_the_layers(void)
 	CHECK(dir && str_list_has(&dir->mounts[0].fs_options, "upperdir=/spec/up"));
 	CHECK(disk && str_list_has(&disk->mounts[0].fs_options, "upper=disk"));
 	/* Where mounts go is made in the upper, whoever may write there afterwards. */
-	CHECK(none && str_list_has(&none->mounts[0].fs_options, "upper=tmpfs") && none->root_readonly);
+	CHECK(none && str_list_has(&none->mounts[0].fs_options, "upper=auto") && none->root_readonly);
 	CHECK(both && str_list_has(&both->mounts[0].fs_options, "upper=tmpfs") &&
 	      both->root_readonly);
-	CHECK(flag && str_list_has(&flag->mounts[0].fs_options, "upper=tmpfs") && flag->root_readonly);
+	CHECK(flag && str_list_has(&flag->mounts[0].fs_options, "upper=auto") && flag->root_readonly);
 	refused((struct refusal[]){
 		{ "{'args': ['a']}", "there is no root file system: give 'layers'" },
 		{ "{'args': ['a'], 'upper': 'tmpfs', 'root': {'path': 'r'}}",
