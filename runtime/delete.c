@@ -274,7 +274,7 @@ static int delete_recorded(const struct container_place *place, struct state_dir
 	if (r == 0)
 		r = upper_remove(place, dir, state->boot_id, id);
 	if (r == 0)
-		r = image_root_release(&state->annotations, place->root, id);
+		r = image_root_release(&state->annotations, state->image_store, place->root, id);
 	return r < 0 ? r : state_remove(dir, id);
 }
 
@@ -313,7 +313,7 @@ static int delete_unrecorded(const struct container_place *place, struct state_d
 	if (r == 0)
 		r = upper_remove(place, dir, NULL, id);
 	if (r == 0)
-		r = image_root_release(NULL, place->root, id);
+		r = image_root_release(NULL, NULL, place->root, id);
 	state_done(&state);
 	return r < 0 ? r : state_remove(dir, id);
 }

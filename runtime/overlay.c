@@ -23,6 +23,7 @@
 
 #include "runtime/base/cleanup.h"
 #include "runtime/base/error.h"
+#include "runtime/base/fd.h"
 #include "runtime/base/str.h"
 #include "runtime/mount-fs.h"
 #include "runtime/rootfs.h"
@@ -224,6 +225,7 @@ static int folder_open(int dir, const char *path, int *ret_fd)
 
 static int upper_folder_open(struct overlay *o)
 {
+	cleanup_fd int mark = -1;
 	int r = upper_make(o, AT_FDCWD, o->upper_path);
 
 	if (r >= 0)
@@ -235,7 +237,8 @@ static int upper_folder_open(struct overlay *o)
 	if (mkdir(o->work_path, 0700) < 0 && errno != EEXIST)
 		return fail(errno, "make '%s'", o->work_path);
 	r = folder_open(AT_FDCWD, o->work_path, &o->work);
-	if (r == 0 && faccessat(o->work, "work/incompat/volatile", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	mark = r == 0 ? fd_open_beneath(o->work, "work/incompat/volatile", O_PATH | O_NOFOLLOW, 0) : -1;
+	if (mark >= 0)
 		return fail_plain(EBUSY, "'%s' is used by another container, or was when it was 'volatile' and may lack what "
 				  "was written last: to go on with it all the same, remove '%s'", o->upper_path, o->work_path);
 	return r;

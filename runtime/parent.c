@@ -112,6 +112,8 @@ static int record_first(struct parent *p)
 		r = proc_boot_id(s->boot_id);
 	if (r == 0 && p->options->log)
 		r = str_copy(&s->log, p->options->log);
+	if (r == 0)
+		r = image_root_store(&s->annotations, &s->image_store);
 	if (r < 0)
 		return r;
 	s->remove_at_exit = p->options->remove_at_exit;
@@ -186,7 +188,7 @@ static int cgroup_folder_find(struct parent *p)
 
 static int image_hold(struct parent *p)
 {
-	return image_root_hold(&p->state.annotations, p->place->root, p->options->id);
+	return image_root_hold(&p->state.annotations, p->state.image_store, p->place->root, p->options->id);
 }
 
 static int root_prepare(struct parent *p)
@@ -537,7 +539,8 @@ static void undo(struct parent *p)
 	}
 	if (p->rootfs.spec && upper_remove(p->place, &p->dir, p->state.boot_id, p->options->id) < 0)
 		log_warn("%s, ignoring", fail_text());
-	if (p->dir.fd >= 0 && image_root_release(&p->state.annotations, p->place->root, p->options->id) < 0)
+	if (p->dir.fd >= 0 &&
+	    image_root_release(&p->state.annotations, p->state.image_store, p->place->root, p->options->id) < 0)
 		log_warn("%s, ignoring", fail_text());
 	if (p->dir.fd >= 0 && state_remove(&p->dir, p->options->id) < 0)
 		log_warn("%s, ignoring", fail_text());

@@ -20,6 +20,7 @@ struct short_form {
 
 	/* Kept from one short-form object to the next, because they count together. Owned, or NULL. */
 	json_t *entrypoint, *args;
+	bool args_of_image; /* they are an image's Cmd, which goes with its own entrypoint alone */
 	json_t *layers; /* absolute paths, lowest first */
 	json_t *upper; /* "auto", "tmpfs", "disk" or an absolute path */
 };

@@ -170,6 +170,21 @@ static int root_path_wins(struct short_form *s, json_t *v)
 	return 0;
 }
 
+/*
+ * A user of the short form that is still to be looked up would win when it is; the numbers that stand in for it until then
+ * are none to merge with.
+ */
+static int user_give_way(struct short_form *s, json_t *sections)
+{
+	json_t *annotations = json_object_get(s->doc, "annotations");
+
+	if (!json_is_object(json_object_get(json_object_get(sections, "process"), "user")) ||
+	    !json_object_get(annotations, SHORT_ANNOTATION "user"))
+		return 0;
+	(void)json_object_del(annotations, SHORT_ANNOTATION "user");
+	return short_set(short_section(s->doc, "process"), "user", json_pack("{s:i, s:i}", "uid", 0, "gid", 0));
+}
+
 /* The OCI sections of a mixed document, over what its short keys made. */
 static int sections_apply(struct short_form *s, json_t *v)
 {
@@ -185,7 +200,9 @@ static int sections_apply(struct short_form *s, json_t *v)
 		if (key_find(key) && !(str_eq(key, "vm") && json_is_object(member)))
 			(void)json_object_del(sections, key);
 	}
-	r = short_merge(s->doc, sections);
+	r = user_give_way(s, sections);
+	if (r == 0)
+		r = short_merge(s->doc, sections);
 	if (r < 0)
 		return r;
 	member = json_object_get(json_object_get(v, "process"), "args");
@@ -195,6 +212,22 @@ static int sections_apply(struct short_form *s, json_t *v)
 		s->entrypoint = NULL;
 	}
 	return json_object_get(json_object_get(v, "root"), "path") ? root_path_wins(s, v) : 0;
+}
+
+/* Whether a document says what its root is. */
+static bool root_is_given(json_t *v)
+{
+	size_t i;
+	json_t *mount;
+
+	json_array_foreach(json_object_get(v, "mounts"), i, mount) {
+		const char *destination = json_string_value(json_object_get(mount, "destination"));
+
+		if (destination && str_eq(destination, "/"))
+			return true;
+	}
+	return json_is_string(json_object_get(json_object_get(v, "root"), "path")) ||
+	       json_string_length(json_object_get(v, "image")) > 0 || json_array_size(json_object_get(v, "layers")) > 0;
 }
 
 static int short_expand(struct short_form *s, json_t *v, json_t *overrides, json_t *defaults)
@@ -208,9 +241,16 @@ static int short_expand(struct short_form *s, json_t *v, json_t *overrides, json
 	if (!s->doc)
 		return -ENOMEM;
 	if (defaults) {
-		r = keys_check(defaults, false);
+		cleanup_json json_t *rest = json_copy(defaults);
+
+		r = rest ? keys_check(rest, false) : fail(ENOMEM, "make a spec");
+		if (r == 0 && (root_is_given(v) || (overrides && root_is_given(overrides)))) {
+			/* Neither its layers nor what its config says; nothing is fetched for it. */
+			(void)json_object_del(rest, "image");
+			(void)json_object_del(rest, "layers");
+		}
 		if (r == 0)
-			r = object_apply(s, defaults);
+			r = object_apply(s, rest);
 		if (r < 0)
 			return fail_in(r, "the configuration's 'defaults'");
 	}

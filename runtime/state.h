@@ -43,6 +43,7 @@ struct state {
 	bool poststop_owed;		/* the runtime hooks began, and there are poststop hooks */
 	bool resctrl_owed;		/* a part of resctrl is the container's own, and goes with it */
 	char *created;			/* RFC 3339, UTC */
+	char *image_store;		/* where its image is held, or NULL */
 	char *log;			/* file of a detached container's output, or NULL */
 	char boot_id[PROC_BOOT_ID_SIZE];
 	struct str_list annotations;

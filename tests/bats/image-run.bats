@@ -43,6 +43,19 @@ setup_file()
 	is "entry other words"
 	run -0 nacelle run --entrypoint sh full -c 'id -u; pwd; echo $A $B'
 	is $'1000\n/made/here\nimage image'
+	# the image's words are for its own entrypoint
+	run -0 nacelle run --entrypoint pwd full
+	is /made/here
+	run -125 nacelle run --entrypoint "" full
+	has args
+	echo '{"image":"full","entrypoint":["echo","file"]}' >spec.json
+	run -0 nacelle run ./spec.json
+	is file
+	echo '{"image":"full","entrypoint":["echo","file"],"args":["words"]}' >spec.json
+	run -0 nacelle run ./spec.json
+	is "file words"
+	run -0 nacelle run --entrypoint echo ./spec.json
+	is words
 	run -0 nacelle run --entrypoint "" -e B=flag -u 7:8 -w /tmp full sh -c 'id -u; pwd; echo $A $B'
 	is $'7\n/tmp\nimage flag'
 	jq -n '{ image: "full", entrypoint: [], args: ["sh", "-c", "id -u; echo $A $B; pwd"], env: { A: "file" }, user: "root", cwd: "/" }' >spec.json
@@ -51,6 +64,42 @@ setup_file()
 	jq '. + { process: { env: ["A=section"] } }' spec.json >mixed.json
 	run -0 nacelle run ./mixed.json
 	has "section image"
+	# the image's user is a name, looked up late
+	jq '. + { process: { user: { uid: 7 } } } | del(.user)' spec.json >mixed.json
+	run -0 nacelle run ./mixed.json sh -c 'id -u; id -g'
+	is $'7\n0'
+	run -0 nacelle run -u user ./mixed.json sh -c 'id -u'
+	is 1000
+}
+
+@test "the configuration's default image gives way to what a document has for a root" {
+	export XDG_CONFIG_HOME=$PWD/config
+	mkdir -p config/nacelle
+	echo '{"defaults":{"image":"full"}}' >config/nacelle/config.json
+	jq -n --arg l "$ROOTFS" '{ layers: [$l], args: ["sh", "-c", "echo $A $(id -u)"] }' >spec.json
+	run -0 nacelle run ./spec.json
+	is 0
+	run -0 nacelle spec --expand spec.json
+	not has io.nacelle.image
+	jq -n --arg l "$ROOTFS" '{ root: { path: $l }, cwd: "/", args: ["sh", "-c", "echo $A $(id -u)"] }' >spec.json
+	run -0 nacelle run ./spec.json
+	is 0
+	run -0 nacelle run plain sh -c 'echo $A $(id -u)'
+	is 0
+	echo '{"env":[]}' >spec.json
+	run -0 nacelle run ./spec.json
+	is "entry cmd"
+	# one that is not there is not asked for
+	echo '{"defaults":{"image":"127.0.0.1:1/nothing"}}' >config/nacelle/config.json
+	run -0 nacelle run plain true
+}
+
+@test "a hold is released in the store where it was taken" {
+	keeps
+	nacelle run -d --name "$ID" plain sleep 1000
+	[ -n "$(ls -A "$NACELLE_STORE/uses")" ]
+	NACELLE_STORE=$PWD/other nacelle delete --force "$ID"
+	[ -z "$(ls -A "$NACELLE_STORE/uses")" ]
 }
 
 @test "the expansion shows it all, labels and ports are notes" {
@@ -191,6 +240,10 @@ setup_file()
 	run -125 nacelle run plain
 	has "both an image and an ID"
 	one_line
+	has "'run -b . plain' runs the bundle, 'run localhost/plain:latest' the image"
+	run -0 nacelle run -b . plain
+	run -0 nacelle run localhost/full:latest
+	is "entry cmd"
 	echo '{"image":"plain","layers":["/"],"args":["true"]}' >spec.json
 	run -125 nacelle run ./spec.json
 	has "spec.json: image: "
@@ -199,16 +252,18 @@ setup_file()
 	has "image: must be"
 }
 
-# config_is [IMAGE] JQ - an image, `plain` if not said, with another config, as a hostile registry would have sent it: stored by its new digests
+# config_is [--whole] [IMAGE] JQ - an image, `plain` if not said, with another config, as a hostile registry would have sent it: stored by its new digests
 config_is()
 {
-	local dir=layout config manifest image=plain
+	local dir=layout config manifest image=plain part='.config |= ((. // {}) | %s)'
+	[ "$1" != --whole ] || { part=%s && shift; }
 	[ $# = 1 ] || { image=$1 && shift; }
 	rm -rf $dir
 	"$IMAGE" save "$image" "oci:$dir:x"
 	manifest=$(jq -r '.manifests[0].digest' $dir/index.json)
 	config=$(jq -r .config.digest "$dir/blobs/${manifest/://}")
-	jq -c ".config |= ((. // {}) | $1)" "$dir/blobs/${config/://}" >new.config
+	# shellcheck disable=SC2059 # it is one
+	jq -c "$(printf "$part" "$1")" "$dir/blobs/${config/://}" >new.config
 	new=$(sha256sum new.config | cut -d' ' -f1)
 	cp new.config "$dir/blobs/sha256/$new"
 	jq -c --arg d "sha256:$new" --argjson s "$(stat -c %s new.config)" '.config.digest = $d | .config.size = $s' \
@@ -237,6 +292,32 @@ config_is()
 	run -0 nacelle run hostile
 	is /x
 	[ ! -e /x ]
+}
+
+@test "what docker puts up with in a config is no reason not to run it" {
+	config_is '.Labels = { "": "empty", "a=b": "c", fine: "d" } | .ExposedPorts = { "80": {}, "http": {}, "53/udp": {}, "0/tcp": {}, "1-2/x": {}, "99999": {}, "8000-8010/tcp": {} }'
+	run -0 nacelle run hostile echo ran
+	has ran
+	has 'the label "" has no usable name, ignoring'
+	has 'the label "a=b" has no usable name, ignoring'
+	has 'the exposed port "http" is none, ignoring'
+	echo '{"image":"hostile","args":["true"]}' >spec.json
+	run -0 --separate-stderr nacelle spec --expand spec.json
+	[ "$(jq -r '.annotations["io.nacelle.image_ports"]' <<<"$output")" = "80 53/udp 8000-8010/tcp" ]
+	[ "$(jq -r '.annotations["io.nacelle.label.fine"]' <<<"$output")" = d ]
+	nothing_left
+}
+
+@test "an image for another system is refused, by load and by run" {
+	run -125 config_is --whole plain '.os = "windows"'
+	has "only 'linux'"
+	one_line
+	"$IMAGE" import "$BATS_FILE_TMPDIR/rootfs" windows
+	config=$("$IMAGE" inspect windows | jq -r .id | sed s/sha256://)
+	sed -i 's/"os":"linux"/"os":"plan9"/' "$NACELLE_STORE"/blobs/sha256/"$config"
+	run -125 nacelle run windows true
+	has "plan9"
+	one_line
 }
 
 @test "a config that leads out or is huge does nothing outside of the root" {
