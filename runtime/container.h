@@ -96,6 +96,9 @@ int container_pause(const struct container_place *place, const char *id, bool pa
  */
 int container_delete(const struct container_place *place, const char *id, bool force);
 
+/* container_delete_whole() - the same, with the volumes that were made for it alone */
+int container_delete_whole(const struct container_place *place, const char *id, bool force);
+
 enum container_status {
 	CONTAINER_CREATING,
 	CONTAINER_CREATED,

@@ -27,6 +27,7 @@
 #include "runtime/rootfs.h"
 #include "runtime/spec.h"
 #include "runtime/target.h"
+#include "runtime/volume-use.h"
 
 static bool is_type(const struct spec_mount *m, const char *type)
 {
@@ -260,6 +261,8 @@ static int mount_apply(struct rootfs *r, size_t i)
 	if (err < 0)
 		return err;
 	err = tmpfs_fill(m, tree, target);
+	if (err == 0 && m->volume)
+		err = volume_fill(&r->volumes[i], tree, target);
 	if (err < 0)
 		return err;
 	err = mount_attach(tree, target);

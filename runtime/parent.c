@@ -40,6 +40,7 @@
 #include "runtime/spec.h"
 #include "runtime/sysctl.h"
 #include "runtime/upper.h"
+#include "runtime/volume-use.h"
 
 enum { CGROUP_REMOVE_MS = 10000 };
 
@@ -116,6 +117,10 @@ static int record_first(struct parent *p)
 		r = image_root_store(&s->annotations, &s->image_store);
 	if (r < 0)
 		return r;
+	r = volumes_name(p->spec, &s->volumes);
+	if (r < 0)
+		return r;
+	s->volumes_go = p->options->remove_at_exit || p->options->passing;
 	s->remove_at_exit = p->options->remove_at_exit;
 	s->resctrl_owed = resctrl_is_owed(p->spec);
 	s->created = state_now();
@@ -207,6 +212,10 @@ static int root_prepare(struct parent *p)
 	if (r < 0)
 		return r;
 	p->rootfs.upper = p->upper;
+	r = volumes_take(p->place, &p->dir, p->options->id, p->spec, &p->state.volumes, &p->volumes);
+	if (r < 0)
+		return r;
+	p->rootfs.volumes = p->volumes;
 	return rootfs_prepare(&p->rootfs);
 }
 
@@ -539,6 +548,8 @@ static void undo(struct parent *p)
 	}
 	if (p->rootfs.spec && upper_remove(p->place, &p->dir, p->state.boot_id, p->options->id) < 0)
 		log_warn("%s, ignoring", fail_text());
+	if (p->rootfs.spec && volumes_release(p->place, &p->dir, &p->state, p->options->id, true) < 0)
+		log_warn("%s, ignoring", fail_text());
 	if (p->dir.fd >= 0 &&
 	    image_root_release(&p->state.annotations, p->state.image_store, p->place->root, p->options->id) < 0)
 		log_warn("%s, ignoring", fail_text());
@@ -578,6 +589,7 @@ void parent_done(struct parent *p)
 	scope_done(&p->scope);
 	free(p->cgroup_folder);
 	free(p->upper);
+	volumes_done(p->volumes, p->spec);
 	if (p->filter_set)
 		seccomp_filter_done(&p->filter);
 	if (p->rootfs.spec)

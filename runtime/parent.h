@@ -35,6 +35,7 @@ struct parent {
 	struct scope scope;		/* where systemd makes it */
 	char *cgroup_folder;		/* as a path of the host; NULL when nobody needs it */
 	char *upper;			/* the folder of upper_create(), or NULL */
+	struct volume_taken *volumes;	/* of volumes_take(), or NULL */
 	struct seccomp_filter filter;
 	bool filter_set;
 	struct rootfs rootfs;

@@ -14,7 +14,7 @@
 #include "runtime/image-root.h"
 #include "runtime/spec-short-internal.h"
 
-enum { ENV_MAX = 4096 };
+enum { ENV_MAX = 4096, VOLUMES_MAX = 256 };
 
 /* A name without a value stands for ours in a file of the operator's; an image is not to be told what it is. */
 static int image_env(struct short_form *s, const struct json_at *at, json_t *v)
@@ -61,6 +61,25 @@ static int image_labels(struct short_form *s, const struct json_at *at, json_t *
 	return short_labels(s, at, fit);
 }
 
+/* Each is a new volume, unless something else is mounted there. */
+static int image_volumes(struct short_form *s, const struct json_at *at, json_t *v)
+{
+	cleanup_json json_t *list = json_array();
+	const char *path;
+	json_t *item;
+
+	if (json_object_size(v) > VOLUMES_MAX)
+		return json_fail(at, "has more than %d volumes", VOLUMES_MAX);
+	json_object_foreach(v, path, item) {
+		/* A colon would be read as the end of it. */
+		if (*path != '/' || strpbrk(path, ":,"))
+			return json_fail(&(struct json_at){ .up = at, .key = path }, "must be an absolute path");
+		if (!list || json_array_append_new(list, json_string(path)) < 0)
+			return fail(ENOMEM, "make a spec");
+	}
+	return short_volumes(s, at, list);
+}
+
 /* How a member of the config becomes a short key. */
 static const struct member {
 	const char *name;
@@ -74,6 +93,7 @@ static const struct member {
 	{ "WorkingDir",	 JSON_STRING, short_cwd },
 	{ "StopSignal",	 JSON_STRING, short_stop_signal },
 	{ "Labels",	 JSON_OBJECT, image_labels },
+	{ "Volumes",	 JSON_OBJECT, image_volumes },
 };
 
 /* Docker writes null and "" for what is not set. */

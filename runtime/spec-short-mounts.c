@@ -9,6 +9,7 @@
 
 #include "runtime/base/str.h"
 #include "runtime/spec-internal.h"
+#include "runtime/volume.h"
 
 static int fail_memory(void)
 {
@@ -254,7 +255,7 @@ static const struct {
 static int volume_word(const struct json_at *at, json_t *options, const char *word)
 {
 	static const char *const later[] = {
-		"z", "Z", "U", "O", "copy", "nocopy", "idmap", "consistent", "cached", "delegated"
+		"z", "Z", "U", "O", "idmap", "consistent", "cached", "delegated"
 	};
 	char quoted[STR_QUOTE_SIZE];
 
@@ -282,7 +283,8 @@ static int volume_put(struct short_form *s, const struct json_at *at, const char
 		json_pack("[s, s, s, s]", "rbind", "rprivate", "nosuid", "nodev");
 	cleanup_free char *copy = NULL, *source = NULL;
 	json_t *mounts = short_list(s->doc, "mounts");
-	char *rest, *from, *to, *word, quoted[STR_QUOTE_SIZE];
+	char *rest, *from, *to, *word, empty[] = "", quoted[STR_QUOTE_SIZE];
+	bool named;
 	int r;
 
 	if (!options)
@@ -295,28 +297,32 @@ static int volume_put(struct short_form *s, const struct json_at *at, const char
 	rest = copy;
 	from = strsep(&rest, ":");
 	to = strsep(&rest, ":");
-	if (!to)
-		return json_fail(at,
-				 "must be SOURCE:PATH[:OPTIONS]; a volume without a source is not "
-				 "supported yet");
+	if (!to) {
+		/* A path alone is a new volume's. */
+		to = from;
+		from = empty;
+	}
 	if (*to != '/' || spec_path_is_root(to))
 		return json_fail(at, "%s is not an absolute path below the root",
 				 str_quote(quoted, to));
-	if (*from != '/' && *from != '.')
-		return json_fail(
-			at,
-			"named volumes are not supported yet (%s); a folder begins with '/' or './'",
-			str_quote(quoted, from));
-	r = short_path(s, at, from, &source);
+	named = *from != '/' && *from != '.';
+	if (named && *from && !volume_name_is_valid(from))
+		return json_fail(at, "%s is no name of a volume, and a folder begins with '/' or './'",
+				 str_quote(quoted, from));
+	if (named && !*from && to != copy)
+		return json_fail(at, "must be [NAME:]PATH, or FOLDER:PATH, with [:OPTIONS]");
+	r = named ? str_copy(&source, from) : short_path(s, at, from, &source);
 	if (r < 0)
 		return r;
 	while ((word = strsep(&rest, ":,"))) {
-		r = volume_word(at, options, word);
+		if (named && str_eq(word, "copy"))
+			continue;
+		r = named && str_eq(word, "nocopy") ? short_append(options, json_string(word)) : volume_word(at, options, word);
 		if (r < 0)
 			return r;
 	}
 	return short_list_put(mounts, "destination",
-			      json_pack("{s:s, s:s, s:s, s:O}", "destination", to, "type", "bind",
+			      json_pack("{s:s, s:s, s:s, s:O}", "destination", to, "type", named ? "volume" : "bind",
 					"source", source, "options", options));
 }
 

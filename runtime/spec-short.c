@@ -39,7 +39,7 @@ const struct short_key short_keys[] = {
 	{ "pids", short_pids, "integer", "how many processes and threads; -1: no limit" },
 	{ "tmpfs", short_tmpfs, "array of strings", "PATH[:OPTIONS], as in /run:size=16m" },
 	{ "volumes", short_volumes, "array of strings",
-	  "SOURCE:PATH[:OPTIONS]; ro, rw, nosuid, nodev, noexec, a propagation…" },
+	  "[SOURCE:]PATH[:OPTIONS]: a folder, or a volume's name; ro, rw, nosuid, nodev, noexec, nocopy, a propagation…" },
 	{ "devices", short_devices, "array of strings", "/dev/X[:/dev/Y[:rwm]]" },
 	{ "ports", NULL, "array of strings", "published ports" },
 	{ "network", short_network, "string",

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What stands in an upper was written by a payload, so it is removed as the layers of an image are: image/tree.c. Its name has
- * a hash of the state folder's own identity, since containers of two state folders may share an id, and the data.
+ * What stands in an upper was written by a payload, so it is removed as the layers of an image are: image/tree.c.
  */
 #include "runtime/upper.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <linux/magic.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -22,9 +19,6 @@
 #include "runtime/overlay.h"
 #include "runtime/spec.h"
 #include "runtime/state.h"
-
-/* Room for what tree_remove() puts behind a name. */
-enum { ID_SHOWN = 150, NAME_SIZE = ID_SHOWN + 18 };
 
 static bool has_option(const struct spec *spec, const char *option)
 {
@@ -46,30 +40,6 @@ static bool is_fit(int fd)
 		if ((unsigned long)fs.f_type == (unsigned long)unfit[i])
 			return false;
 	return true;
-}
-
-/* FNV-1a, 64 bits */
-static uint64_t hash(uint64_t h, const void *data, size_t size)
-{
-	const unsigned char *p = data;
-
-	for (size_t i = 0; i < size; i++)
-		h = (h ^ p[i]) * UINT64_C(0x100000001b3);
-	return h;
-}
-
-static int name_make(const struct state_dir *dir, const char *id, char ret[NAME_SIZE])
-{
-	struct stat st;
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-	if (fstat(dir->root, &st) < 0)
-		return fail(errno, "look at the folder of all state");
-	h = hash(h, &st.st_dev, sizeof(st.st_dev));
-	h = hash(h, &st.st_ino, sizeof(st.st_ino));
-	h = hash(h, id, strlen(id));
-	(void)snprintf(ret, NAME_SIZE, "%.*s-%016" PRIx64, ID_SHOWN, id, h);
-	return 0;
 }
 
 static int folder_make(int dir, const char *name)
@@ -114,7 +84,7 @@ int upper_create(const struct container_place *place, const struct state_dir *di
 		 const struct spec *spec, bool passing, char **ret_path)
 {
 	bool wanted = has_option(spec, UPPER_OPTION);
-	char name[NAME_SIZE];
+	char name[STATE_NAME_SIZE];
 	int r;
 
 	if (!wanted && !has_option(spec, UPPER_AUTO))
@@ -124,7 +94,7 @@ int upper_create(const struct container_place *place, const struct state_dir *di
 		return 0;
 	if (spec->linux_.namespaces[NS_USER].wanted)
 		return fail_plain(ENOTSUP, "upper: \"disk\" is not supported in a user namespace yet: give \"tmpfs\" or a folder");
-	r = name_make(dir, id, name);
+	r = state_name(dir, id, name);
 	if (r < 0)
 		return r;
 	r = folder_new(place->data, boot, name, wanted);
@@ -139,7 +109,7 @@ int upper_remove(const struct container_place *place, const struct state_dir *di
 {
 	cleanup_free char *path = NULL;
 	cleanup_fd int uppers = -1, ours = -1;
-	char name[NAME_SIZE], now[PROC_BOOT_ID_SIZE];
+	char name[STATE_NAME_SIZE], now[PROC_BOOT_ID_SIZE];
 	int r = str_format(&path, "%s/uppers", place->data);
 
 	if (r < 0)
@@ -156,6 +126,6 @@ int upper_remove(const struct container_place *place, const struct state_dir *di
 	ours = openat(uppers, boot, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (ours < 0)
 		return errno == ENOENT ? 0 : fail(errno, "open '%s/%s'", path, boot);
-	r = name_make(dir, id, name);
+	r = state_name(dir, id, name);
 	return r < 0 ? r : tree_remove(ours, name);
 }

@@ -55,5 +55,6 @@ COMMAND(state);
 COMMAND(stats);
 COMMAND(stop);
 COMMAND(update);
+COMMAND(volume);
 COMMAND(wait);
 #undef COMMAND

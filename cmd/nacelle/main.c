@@ -40,6 +40,7 @@ const struct command commands[] = {
 	{ "update",   cmd_update,   update_options,   "ID",            "change the limits of a container", false },
 	{ "stats",    cmd_stats,    stats_options,    "[ID...]",       "show what containers use", false },
 	{ "events",   cmd_events,   events_options,   "ID",            "print statistics and out-of-memory events", false },
+	{ "volume",   cmd_volume,   volume_options,   "create|inspect|rm NAME..., ls, prune", "named volumes", false },
 	{ "checkpoint", cmd_checkpoint, checkpoint_options, "",       "not supported yet", false },
 	{ "restore",  cmd_restore,  restore_options,  "",              "not supported yet", false },
 	{ "spec",     cmd_spec,     spec_options,     "",              "print the default spec, or the expansion of one", false },
