@@ -66,13 +66,13 @@ static int open_store(struct settings *s, struct store **ret)
 }
 
 /* Its progress goes where ours goes; what it prints as a result is not ours to print. */
-static int fetch_run(char *const *args, int *ret_status)
+static int program_run(char *const *args, bool quiet, int *ret_status)
 {
 	posix_spawn_file_actions_t actions;
 	pid_t pid = 0;
 	int r = posix_spawn_file_actions_init(&actions);
 
-	if (r == 0)
+	if (r == 0 && quiet)
 		r = posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
 	if (r == 0)
 		r = posix_spawn(&pid, args[0], &actions, NULL, args, environ);
@@ -109,7 +109,7 @@ static int fetch(const struct settings *s, const char *name)
 		return fail_plain(EINVAL, "image '%s': a name does not begin with '-'", name);
 	args[n] = name;
 	/* posix_spawn(3) takes what it never writes as char *const *. */
-	r = fetch_run((char *const *)(void *)args, &status);
+	r = program_run((char *const *)(void *)args, true, &status);
 	if (r < 0)
 		return r;
 	return status == 0 ? 0 : fail_plain(ENOENT, "image '%s' is not stored, and cannot be fetched ('nacelle-image pull %s', or "
@@ -124,6 +124,26 @@ static int os_check(json_t *config)
 	if (os && *os && !str_eq(os, "linux"))
 		return fail_plain(EINVAL, "the image is for '%.40s', and only 'linux' can run here", os);
 	return 0;
+}
+
+int image_program_run(const char *const *args)
+{
+	cleanup_fd int fd = programs_open("nacelle-image", "the program that knows images");
+	char program[sizeof("/proc/self/fd/-2147483648")];
+	const char *all[256] = { program };
+	size_t n = 1;
+	int status = 0, r;
+
+	if (fd < 0)
+		return fd;
+	for (; *args; args++) {
+		if (n + 1 == ARRAY_SIZE(all))
+			return fail_plain(E2BIG, "too many words for nacelle-image");
+		all[n++] = *args;
+	}
+	(void)snprintf(program, sizeof(program), "/proc/self/fd/%d", fd);
+	r = program_run((char *const *)(void *)all, false, &status);
+	return r < 0 || status == 0 ? r : fail_plain(EIO, "'nacelle-image %s' has failed", all[1]);
 }
 
 static int take(const struct store *store, struct image *image, char *found, struct image_root *ret)

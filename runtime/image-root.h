@@ -14,6 +14,14 @@
 
 #include "runtime/base/str.h"
 
+/*
+ * image_program_run() - let nacelle-image do something, with our standard streams
+ * @args: its verb and what follows, ended by NULL; fds that are named there are to be inheritable
+ *
+ * Return: 0, or a recorded failure: it has said itself what is wrong.
+ */
+int image_program_run(const char *const *args);
+
 /* What a spec needs to know of an image. */
 struct image_root {
 	char *name;		/* as it was found: registry/path:tag, or the manifest's digest */

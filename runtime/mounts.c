@@ -290,6 +290,24 @@ static int late_list_new(struct rootfs *r)
 	return 0;
 }
 
+/* What a stopped container has no more: its kernel file systems, and what was mounted on them. */
+static bool is_kernels(const char *destination)
+{
+	return str_starts(destination, "/proc") || str_starts(destination, "/sys") || str_starts(destination, "/dev");
+}
+
+int mounts_apply_binds(struct rootfs *r)
+{
+	for (size_t i = overlay_wanted(r->spec) ? 1 : 0; i < r->spec->mount_count; i++) {
+		const struct spec_mount *m = &r->spec->mounts[i];
+		int err = mount_is_bind(m) && !is_kernels(m->destination) ? mount_apply(r, i) : 0;
+
+		if (err < 0)
+			return fail_in(err, "mount '%s' on '%s'", mount_name(m), m->destination);
+	}
+	return 0;
+}
+
 int mounts_apply(struct rootfs *r)
 {
 	int err = late_list_new(r);

@@ -21,6 +21,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "image/tree.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/error.h"
 #include "runtime/base/fd.h"
@@ -245,10 +246,13 @@ static int upper_folder_open(struct overlay *o)
 }
 
 /* In a folder that is nobody else's. */
-static int upper_open_in(struct overlay *o, int dir)
+static int upper_open_in(struct overlay *o, int dir, bool again)
 {
 	int r = upper_make(o, dir, "upper");
 
+	/* What a volatile mount has left there forbids the next. It is the same boot, so nothing is lost. */
+	if (r >= 0 && again)
+		r = tree_remove(dir, "work");
 	if (r < 0)
 		return r;
 	if (mkdirat(dir, "work", 0700) < 0)
@@ -301,7 +305,7 @@ static int upper_tmpfs_open(struct rootfs *r, struct overlay *o)
 	err = mount_attach(o->tmpfs, o->layers[0].fd);
 	if (err < 0)
 		return fail(-err, "attach the tmpfs");
-	err = upper_open_in(o, o->tmpfs);
+	err = upper_open_in(o, o->tmpfs, false);
 	return err >= 0 && r->userns ? user_xattr_probe(o) : err;
 }
 
@@ -311,7 +315,7 @@ static int upper_disk_open(const struct rootfs *r, struct overlay *o)
 	cleanup_fd int folder = -1;
 	int err = folder_open(AT_FDCWD, r->upper, &folder);
 
-	return err < 0 ? err : upper_open_in(o, folder);
+	return err < 0 ? err : upper_open_in(o, folder, r->again);
 }
 
 static int key_set(int fs, const char *key, const char *value)

@@ -102,7 +102,15 @@ int upper_create(const struct container_place *place, const struct state_dir *di
 		return 0;
 	if (r < 0)
 		return fail_in(r, "upper");
-	return str_format(ret_path, "%s/uppers/%s/%s", place->data, boot, name);
+	return upper_path(place, dir, boot, id, ret_path);
+}
+
+int upper_path(const struct container_place *place, const struct state_dir *dir, const char *boot, const char *id, char **ret_path)
+{
+	char name[STATE_NAME_SIZE];
+	int r = state_name(dir, id, name);
+
+	return r < 0 ? r : str_format(ret_path, "%s/uppers/%s/%s", place->data, boot, name);
 }
 
 int upper_remove(const struct container_place *place, const struct state_dir *dir, const char *boot, const char *id)

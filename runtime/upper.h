@@ -35,5 +35,8 @@ struct state_dir;
 int upper_create(const struct container_place *place, const struct state_dir *dir, const char *boot, const char *id,
 		 const struct spec *spec, bool passing, char **ret_path);
 
+/* upper_path() - where it is, or would be. @ret_path: the caller's. Return: 0 or a recorded failure. */
+int upper_path(const struct container_place *place, const struct state_dir *dir, const char *boot, const char *id, char **ret_path);
+
 /* upper_remove() - the end of it; one that is not there is fine. @boot: NULL: ours. Return: 0 or a recorded failure. */
 int upper_remove(const struct container_place *place, const struct state_dir *dir, const char *boot, const char *id);

@@ -20,10 +20,10 @@
 #include "runtime/base/error.h"
 #include "runtime/base/fd.h"
 #include "runtime/container.h"
-#include "runtime/copyup.h"
 #include "runtime/overlay.h"
 #include "runtime/spec.h"
 #include "runtime/state.h"
+#include "runtime/tree-copy.h"
 #include "runtime/volume.h"
 
 enum { RANDOM_BYTES = 32, FILL_WAIT_MS = 60000 };
@@ -257,7 +257,7 @@ int volume_fill(const struct volume_taken *taken, int tree, int target)
 		return 0;
 	if (fstat(target, &st) < 0)
 		return fail(errno, "look at the destination");
-	r = copyup(target, tree);
+	r = tree_copy_content(&(struct tree_copy){ .one_mount = true, .owners = true }, target, tree);
 	if (r < 0)
 		return r;
 	/* As docker has it, the folder itself is like the one that it covers. */

@@ -36,8 +36,11 @@ extern const struct command commands[];
 
 COMMAND(check);
 COMMAND(checkpoint);
+COMMAND(commit);
+COMMAND(cp);
 COMMAND(create);
 COMMAND(delete);
+COMMAND(diff);
 COMMAND(events);
 COMMAND(exec);
 COMMAND(features);
