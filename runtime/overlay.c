@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/capability.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -178,9 +179,13 @@ static int options_read(const struct rootfs *r, struct overlay *o)
 		return fail_plain(EINVAL, "'upper=disk': no folder was made for it");
 	if (o->work_path && !o->upper_path)
 		return fail_plain(EINVAL, "'workdir=' needs an 'upperdir='");
-	if (o->tmpfs_options.count > 0 && !o->upper_tmpfs)
-		return fail_plain(EINVAL, "option '%s' needs 'upper=tmpfs'",
-				  o->tmpfs_options.items[0]);
+	/* The size of a folder on the disk is limited where that is made. */
+	for (size_t i = 0; i < o->tmpfs_options.count; i++) {
+		const char *option = o->tmpfs_options.items[i];
+
+		if (!o->upper_tmpfs && !(o->upper_disk && str_starts(option, UPPER_SIZE)))
+			return fail_plain(EINVAL, "option '%s' needs 'upper=tmpfs'", option);
+	}
 	/* Nobody goes on with it after a crash, so no end of a container needs to wait for the disk. */
 	if (o->upper_disk && !str_list_has(&o->options, "volatile")) {
 		err = str_list_add(&o->options, "volatile");
@@ -433,6 +438,34 @@ static int mount_single(const struct overlay *o, uint64_t attrs, int *ret_mount)
 	return r < 0 ? fail(-r, "layer '%s'", o->layers[0].path) : 0;
 }
 
+/*
+ * overlayfs writes to its upper with the rights of who mounted it, and with CAP_SYS_RESOURCE no quota holds. Source:
+ * ignore_hardlimit() in the kernel's fs/quota/dquot.c, ovl_override_creds().
+ */
+static int resource_right(cap_flag_value_t value)
+{
+	const cap_value_t right = CAP_SYS_RESOURCE;
+	cap_t caps = cap_get_proc();
+	int r = 0;
+
+	if (!caps || cap_set_flag(caps, CAP_EFFECTIVE, 1, &right, value) < 0 || cap_set_proc(caps) < 0)
+		r = fail(errno, "change our effective capabilities");
+	if (caps)
+		(void)cap_free(caps);
+	return r;
+}
+
+static bool resource_right_is_held(void)
+{
+	cap_t caps = cap_get_proc();
+	cap_flag_value_t held = CAP_CLEAR;
+
+	if (caps)
+		(void)cap_get_flag(caps, CAP_SYS_RESOURCE, CAP_EFFECTIVE, &held);
+	(void)cap_free(caps);
+	return held == CAP_SET;
+}
+
 static int overlay_make(struct rootfs *r, struct overlay *o, int *ret_root)
 {
 	const struct spec_mount *m = &r->spec->mounts[0];
@@ -465,11 +498,24 @@ static int overlay_make(struct rootfs *r, struct overlay *o, int *ret_root)
 	return 0;
 }
 
+static bool has_limit(const struct spec *spec)
+{
+	for (size_t i = 0; i < spec->mounts[0].fs_options.count; i++)
+		if (str_starts(spec->mounts[0].fs_options.items[i], UPPER_SIZE))
+			return true;
+	return false;
+}
+
 int overlay_mount(struct rootfs *r, int *ret_root)
 {
 	struct overlay o = { .tmpfs = -1, .upper = -1, .work = -1 };
-	int err = overlay_make(r, &o, ret_root);
+	bool lower = r->upper && has_limit(r->spec) && resource_right_is_held();
+	int err = lower ? resource_right(CAP_CLEAR) : 0;
 
+	if (err == 0)
+		err = overlay_make(r, &o, ret_root);
+	if (lower && err >= 0)
+		err = resource_right(CAP_SET);
 	overlay_done(&o);
 	return err < 0 ? fail_in(err, "overlay on '/'") : 0;
 }

@@ -68,6 +68,22 @@ int short_upper(struct short_form *s, const struct json_at *at, json_t *v)
 	return 0;
 }
 
+int short_rootfs_size(struct short_form *s, const struct json_at *at, json_t *v)
+{
+	char quoted[STR_QUOTE_SIZE];
+	int64_t bytes;
+
+	if (!json_clamped(v, &bytes) && !json_is_string(v))
+		return json_fail(at, "must be a size, as in \"512M\", not %s", json_type_text(v));
+	if (!json_clamped(v, &bytes) && str_to_bytes(json_string_value(v), &bytes) < 0)
+		return json_fail(at, "%s is not a size; \"512M\" is", str_quote(quoted, json_string_value(v)));
+	if (bytes < 4096)
+		return json_fail(at, "must be 4096 bytes or more");
+	json_decref(s->rootfs_size);
+	s->rootfs_size = json_integer(bytes);
+	return s->rootfs_size ? 0 : fail_memory();
+}
+
 int short_read_only(struct short_form *s, const struct json_at *at, json_t *v)
 {
 	json_t *root = short_section(s->doc, "root");
@@ -103,6 +119,8 @@ static json_t *overlay_options(const struct short_form *s)
 	} else if (option_add(options, "upperdir", json_string_value(s->upper)) < 0) {
 		return NULL;
 	}
+	if (s->rootfs_size && short_append(options, json_sprintf("size=%" JSON_INTEGER_FORMAT, json_integer_value(s->rootfs_size))) < 0)
+		return NULL;
 	return steal_ptr(&options);
 }
 
@@ -147,6 +165,9 @@ int short_root_finish(struct short_form *s)
 
 	if (!mounts)
 		return -EINVAL;
+	if (s->rootfs_size && (!s->layers || (s->upper && !upper_is_word(json_string_value(s->upper)))))
+		return fail_plain(EINVAL, "rootfs_size: limits what is written to 'layers' or an 'image', with an 'upper' that is no "
+				  "folder of yours");
 	if (!s->layers) {
 		if (s->upper)
 			return fail_plain(

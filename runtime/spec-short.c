@@ -21,7 +21,7 @@ const struct short_key short_keys[] = {
 	{ "upper", short_upper, "string",
 	  "where changes to the layers go: \"tmpfs\" or \"disk\", until it is deleted, \"auto\" (the default) or a directory" },
 	{ "read_only", short_read_only, "boolean", "the payload cannot write to its root" },
-	{ "rootfs_size", NULL, "size", "limit of what may be written to the root" },
+	{ "rootfs_size", short_rootfs_size, "size", "limit of what may be written to the layers, as in 512M" },
 	{ "entrypoint", short_entrypoint, "array of strings", "what stands before args" },
 	{ "args", short_args, "array of strings", "the program and its arguments" },
 	{ "env_file", short_env_file, "path or array of paths", "files of NAME=value lines" },
@@ -166,7 +166,8 @@ static int root_path_wins(struct short_form *s, json_t *v)
 				  "root.path: 'layers' make the root already: give one of the two");
 	json_decref(s->layers);
 	json_decref(s->upper);
-	s->layers = s->upper = NULL;
+	json_decref(s->rootfs_size);
+	s->layers = s->upper = s->rootfs_size = NULL;
 	return 0;
 }
 
@@ -313,6 +314,7 @@ int spec_expand(json_t *v, json_t *overrides, json_t *defaults, const char *fold
 	json_decref(s.args);
 	json_decref(s.layers);
 	json_decref(s.upper);
+	json_decref(s.rootfs_size);
 	if (r < 0) {
 		json_decref(s.doc);
 		return r;

@@ -17,6 +17,7 @@
 #include "runtime/base/log.h"
 #include "runtime/container.h"
 #include "runtime/overlay.h"
+#include "runtime/quota.h"
 #include "runtime/spec.h"
 #include "runtime/state.h"
 
@@ -52,9 +53,35 @@ static int folder_make(int dir, const char *name)
 	return fd < 0 ? fail(errno, "open '%s'", name) : fd;
 }
 
-/* @wanted: by name, and not just where it can be. Return: 0, UPPER_NONE, or a recorded failure. */
+static int size_read(const struct spec *spec, int64_t *ret)
+{
+	const struct str_list *options = &spec->mounts[0].fs_options;
+
+	for (size_t i = 0; i < options->count; i++) {
+		const char *text = str_starts(options->items[i], UPPER_SIZE);
+
+		if (text && (str_to_bytes(text, ret) < 0 || *ret <= 0))
+			return fail_plain(EINVAL, "mounts[0]: '%s' is no size for an upper on the disk", options->items[i]);
+	}
+	return 0;
+}
+
 enum { UPPER_NONE = 1 };
-static int folder_new(const char *data, const char *boot, const char *name, bool wanted)
+
+/* Return: 0, UPPER_NONE where the file system has no such limits, or a recorded failure. */
+static int limit_set(int dir, const char *name, int64_t size)
+{
+	cleanup_fd int folder = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int r;
+
+	if (folder < 0)
+		return fail(errno, "open '%s'", name);
+	r = quota_set(folder, size);
+	return r == QUOTA_NONE ? UPPER_NONE : r;
+}
+
+/* @wanted: by name, and not just where it can be. Return: 0, UPPER_NONE, or a recorded failure. */
+static int folder_new(const char *data, const char *boot, const char *name, bool wanted, int64_t size)
 {
 	cleanup_free char *path = NULL;
 	cleanup_fd int uppers = -1, ours = -1;
@@ -77,7 +104,16 @@ static int folder_new(const char *data, const char *boot, const char *name, bool
 	r = tree_remove(ours, name);
 	if (r < 0)
 		return r;
-	return mkdirat(ours, name, 0700) < 0 ? fail(errno, "make '%s'", name) : 0;
+	if (mkdirat(ours, name, 0700) < 0)
+		return fail(errno, "make '%s'", name);
+	r = size > 0 ? limit_set(ours, name, size) : 0;
+	if (r == 0)
+		return 0;
+	(void)unlinkat(ours, name, AT_REMOVEDIR);
+	if (r == UPPER_NONE && wanted)
+		return fail_plain(ENOTSUP, "rootfs_size: '%s' has no project quotas (on ext4: features quota and project, mount "
+				  "option prjquota; xfs: pquota): use \"upper\": \"tmpfs\"", data);
+	return r;
 }
 
 int upper_create(const struct container_place *place, const struct state_dir *dir, const char *boot, const char *id,
@@ -85,6 +121,7 @@ int upper_create(const struct container_place *place, const struct state_dir *di
 {
 	bool wanted = has_option(spec, UPPER_OPTION);
 	char name[STATE_NAME_SIZE];
+	int64_t size = 0;
 	int r;
 
 	if (!wanted && !has_option(spec, UPPER_AUTO))
@@ -94,10 +131,12 @@ int upper_create(const struct container_place *place, const struct state_dir *di
 		return 0;
 	if (spec->linux_.namespaces[NS_USER].wanted)
 		return fail_plain(ENOTSUP, "upper: \"disk\" is not supported in a user namespace yet: give \"tmpfs\" or a folder");
-	r = state_name(dir, id, name);
+	r = size_read(spec, &size);
+	if (r == 0)
+		r = state_name(dir, id, name);
 	if (r < 0)
 		return r;
-	r = folder_new(place->data, boot, name, wanted);
+	r = folder_new(place->data, boot, name, wanted, size);
 	if (r == UPPER_NONE)
 		return 0;
 	if (r < 0)
@@ -116,7 +155,7 @@ int upper_path(const struct container_place *place, const struct state_dir *dir,
 int upper_remove(const struct container_place *place, const struct state_dir *dir, const char *boot, const char *id)
 {
 	cleanup_free char *path = NULL;
-	cleanup_fd int uppers = -1, ours = -1;
+	cleanup_fd int uppers = -1, ours = -1, folder = -1;
 	char name[STATE_NAME_SIZE], now[PROC_BOOT_ID_SIZE];
 	int r = str_format(&path, "%s/uppers", place->data);
 
@@ -135,5 +174,10 @@ int upper_remove(const struct container_place *place, const struct state_dir *di
 	if (ours < 0)
 		return errno == ENOENT ? 0 : fail(errno, "open '%s/%s'", path, boot);
 	r = state_name(dir, id, name);
-	return r < 0 ? r : tree_remove(ours, name);
+	if (r < 0)
+		return r;
+	folder = openat(ours, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (folder >= 0)
+		quota_drop(folder);
+	return tree_remove(ours, name);
 }

@@ -19,6 +19,8 @@ struct state_dir;
 /* The option of the overlay that asks for it, and the one that takes it where it can be had, else memory. */
 #define UPPER_OPTION "upper=disk"
 #define UPPER_AUTO "upper=auto"
+/* With a limit in bytes behind it. On the disk that takes project quotas (quota.h): without them "auto" is memory. */
+#define UPPER_SIZE "size="
 
 /*
  * upper_create() - the folder of a container that is being made, if its spec asks for one

@@ -205,6 +205,52 @@ setup_file()
 	umount data2
 }
 
+@test "rootfs_size limits what is written, in memory; on a disk without quotas it is refused" {
+	echo '{"image":"plain","rootfs_size":"1M","args":["sh","-c","head -c 3000000 /dev/zero >/big; df -k / | tail -n 1"]}' >spec.json
+	run nacelle run ./spec.json
+	has "1024      1024         0 100%"
+	keeps
+	jq '.args = ["sh", "-c", "head -c 3000000 /dev/zero >/big; echo ended >/dev/shm/e; sleep 1000"]' spec.json >stays.json
+	nacelle run -d --name "$ID" ./stays.json
+	nacelle exec "$ID" sh -c 'until [ -s /dev/shm/e ]; do sleep 0.1; done'
+	run -0 nacelle exec "$ID" stat -c %s /big
+	[ "$output" -lt 1100000 ]
+	nacelle delete --force "$ID"
+	jq '.upper = "disk"' spec.json >disk.json
+	DATA=$BATS_FILE_TMPDIR/store/data run -125 nacelle run ./disk.json
+	has "has no project quotas"
+	one_line
+	jq '.upper = "./dir"' spec.json >dir.json
+	run -125 nacelle run ./dir.json
+	has "rootfs_size: "
+	nothing_left
+}
+
+# bats test_tags=lab
+@test "rootfs_size on a disk with project quotas" {
+	keeps
+	truncate -s 64M disk
+	mkfs.ext4 -q -O quota,project disk
+	mkdir data
+	mount -o loop,prjquota disk data
+	DATA=$PWD/data
+	echo '{"image":"plain","rootfs_size":"2M","args":["sh","-c","head -c 8000000 /dev/zero >/big; echo ended >/dev/shm/e; sleep 1000"]}' >spec.json
+	nacelle run -d --name "$ID" ./spec.json
+	nacelle run -d --name "${ID}b" ./spec.json
+	for id in "$ID" "${ID}b"; do
+		nacelle exec "$id" sh -c 'until [ -s /dev/shm/e ]; do sleep 0.1; done'
+		run -0 nacelle exec "$id" stat -c %s /big
+		[ "$output" -lt 2200000 ]
+		[ "$output" -gt 1500000 ]
+	done
+	run -0 find data/uppers -path '*/upper/big'
+	[ "${#lines[@]}" = 2 ]
+	nacelle delete --force "$ID"
+	nacelle delete --force "${ID}b"
+	[ -z "$(find data/uppers -mindepth 2)" ]
+	umount data
+}
+
 @test "an upper that was volatile is not taken up again unasked" {
 	jq -n --arg l "$PWD/l" --arg u "$PWD/u" '{ ociVersion: "1.0.2", args: ["true"], mounts: [{ destination: "/", type: "overlay", source: "overlay",
 		options: ["lowerdir+=\($l)", "upperdir=\($u)", "volatile"] }] }' >spec.json
