@@ -288,8 +288,9 @@ setup_file()
 	one_line
 	has "'run -b . plain' runs the bundle, 'run localhost/plain:latest' the image"
 	run -0 nacelle run -b . plain
-	run -0 nacelle run localhost/full:latest
-	is "entry cmd"
+	# the image, which has nothing to run by itself
+	run -125 nacelle run localhost/plain:latest
+	has "process.args"
 	echo '{"image":"plain","layers":["/"],"args":["true"]}' >spec.json
 	run -125 nacelle run ./spec.json
 	has "spec.json: image: "
