@@ -37,7 +37,7 @@ STATIC   := $(if $(filter 1,$(SAN)),-pie,-static)
 
 BASE    := $(wildcard runtime/base/*.c)
 # what a container needs of the store has no library behind it
-STORE   := image/store.c image/image.c image/reference.c
+STORE   := image/store.c image/image.c image/reference.c image/tree.c
 LEAVES  := $(filter-out %-none.c,$(wildcard cgroups/*.c seccomp/*.c runtime/net/*.c)) $(STORE)
 RUNTIME := $(wildcard runtime/*.c)
 SERVICE := $(wildcard runtime/service/*.c)
@@ -225,6 +225,8 @@ fuzz-coverage:
 	$(Q)tests/fuzz/coverage
 faults: all $(FAULTS)
 	$(Q)tests/faults/run
+power: all
+	$(Q)tests/power/run
 bench: all bench-programs
 	$(Q)tests/bench/run-true
 demo:
@@ -243,6 +245,6 @@ uninstall:
 clean:
 	$(Q)rm -rf build
 
-.PHONY: all tests bench-programs fuzzers check unit bats lab engines lint fuzz fuzz-coverage faults bench demo format man-fields install uninstall clean FORCE
+.PHONY: all tests bench-programs fuzzers check unit bats lab engines lint fuzz fuzz-coverage faults power bench demo format man-fields install uninstall clean FORCE
 .SECONDARY:
 -include $(shell find $(B)/obj $(B)/fuzz/obj -name '*.d' 2>/dev/null)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * An image out of a tar or a folder: one layer, a config, a manifest. Nothing in them depends on when or where it was
+ * An image out of a tar or a folder: one layer, a config, a manifest; or of an image and one layer more. Nothing in them depends on when or where it was
  * made, so that the same files always make the same image.
  */
 #include <errno.h>
@@ -12,6 +12,7 @@
 
 #include "image/digest.h"
 #include "image/install.h"
+#include "image/internal.h"
 #include "image/load-internal.h"
 #include "image/load.h"
 #include "image/pack.h"
@@ -25,6 +26,7 @@ struct import {
 	const struct load *load;
 	int layer;
 	char *layer_path, *config_text;
+	const struct image *base;	/* NULL: none */
 	char layer_digest[DIGEST_TEXT], config_digest[DIGEST_TEXT];
 };
 
@@ -72,8 +74,10 @@ static int layer_collect(struct import *im, const struct stage *stage, int fd)
 	r = blob_file(stage, "layer", &im->layer, &im->layer_path);
 	if (r < 0)
 		return r;
+	if (im->base && !S_ISDIR(st.st_mode))
+		return fail_plain(ENOTDIR, "the changes must be a folder, the upper of an overlay");
 	if (S_ISDIR(st.st_mode)) {
-		const struct pack pack = { .dirs = &fd, .count = 1 };
+		const struct pack pack = { .dirs = &fd, .count = 1, .changes = im->base };
 
 		return pack_write(&pack, im->layer);
 	}
@@ -94,6 +98,109 @@ static int config_make(struct import *im, const char *diff, json_t *config)
 	platform_done(&p);
 	return im->config_text ? digest_of(im->config_text, strlen(im->config_text), im->config_digest) :
 				 fail(ENOMEM, "image config");
+}
+
+/* "NAME=value" over what has the same name. */
+static int env_lay_over(json_t *env, json_t *over)
+{
+	json_t *item, *old;
+	size_t i, k;
+
+	json_array_foreach(over, i, item) {
+		const char *text = json_string_value(item);
+		size_t n = text ? strcspn(text, "=") + 1 : 0;
+		bool replaced = false;
+
+		json_array_foreach(env, k, old) {
+			const char *other = json_string_value(old);
+
+			if (!replaced && text && other && strncmp(text, other, n) == 0)
+				replaced = json_array_set(env, k, item) == 0;
+		}
+		if (!replaced && json_array_append(env, item) < 0)
+			return fail(ENOMEM, "image config");
+	}
+	return 0;
+}
+
+static int changes_lay_over(json_t *config, json_t *changes)
+{
+	const char *key;
+	json_t *v;
+
+	json_object_foreach(changes, key, v) {
+		json_t *old = json_object_get(config, key);
+		int r = 0;
+
+		if (json_is_array(old) && str_eq(key, "Env"))
+			r = env_lay_over(old, v);
+		else if (json_is_object(old) && json_is_object(v))
+			r = json_object_update(old, v);
+		else
+			r = json_object_set(config, key, v);
+		if (r < 0)
+			return fail(ENOMEM, "image config");
+	}
+	return 0;
+}
+
+/* The member of @object, made by @make where it is missing or of no use. */
+static json_t *part(json_t *object, const char *key, json_t *(*make)(void))
+{
+	json_t *v = json_object_get(object, key), *fresh = make();
+
+	if (v && fresh && json_typeof(v) == json_typeof(fresh)) {
+		json_decref(fresh);
+		return v;
+	}
+	return json_object_set_new(object, key, fresh) < 0 ? NULL : fresh;
+}
+
+static int config_of_base(struct import *im, const char *diff, json_t *changes)
+{
+	cleanup_json json_t *v = NULL;
+	json_t *config, *history, *diffs;
+	int r = image_config(im->load->store, im->base, &v);
+
+	if (r < 0)
+		return r;
+	config = part(v, "config", json_object);
+	history = part(v, "history", json_array);
+	diffs = part(part(v, "rootfs", json_object), "diff_ids", json_array);
+	if (!config || !history || !diffs || json_array_append_new(diffs, json_string(diff)) < 0 ||
+	    json_array_append_new(history, json_pack("{ss}", "created_by", "nacelle commit")) < 0)
+		return fail(ENOMEM, "image config");
+	r = changes_lay_over(config, changes);
+	im->config_text = r == 0 ? json_text(v) : NULL;
+	if (r < 0)
+		return r;
+	return im->config_text ? digest_of(im->config_text, strlen(im->config_text), im->config_digest) :
+				 fail(ENOMEM, "image config");
+}
+
+static int manifest_of_base(struct import *im, int64_t size, char **ret_text)
+{
+	const char *media = im->base->media_type && str_starts(im->base->media_type, "application/vnd.docker.") ?
+			    MEDIA_DOCKER_LAYER : MEDIA_OCI_LAYER;
+	cleanup_free char *path = NULL;
+	cleanup_json json_t *v = NULL;
+	json_t *config, *layers;
+	int r = blob_path(im->base->manifest, &path);
+
+	if (r >= 0)
+		r = json_read_at(im->load->store->dir, path, "manifest", &v);
+	if (r < 0)
+		return r;
+	(void)json_object_del(v, "annotations");
+	config = part(v, "config", json_object);
+	layers = part(v, "layers", json_array);
+	if (!config || !layers || json_object_set_new(config, "digest", json_string(im->config_digest)) < 0 ||
+	    json_object_set_new(config, "size", json_integer((json_int_t)strlen(im->config_text))) < 0 ||
+	    json_array_append_new(layers, json_pack("{ss ss sI}", "mediaType", media, "digest", im->layer_digest, "size",
+						    (json_int_t)size)) < 0)
+		return fail(ENOMEM, "manifest");
+	*ret_text = json_text(v);
+	return *ret_text ? 0 : fail(ENOMEM, "manifest");
 }
 
 static int manifest_make(struct import *im, int packing, int64_t size, char **ret_text)
@@ -145,9 +252,9 @@ static int import_run(struct import *im, struct stage *stage, int fd, json_t *co
 	if (r >= 0)
 		r = diff_find(im, packing, diff);
 	if (r >= 0)
-		r = config_make(im, diff, config);
+		r = im->base ? config_of_base(im, diff, config) : config_make(im, diff, config);
 	if (r >= 0)
-		r = manifest_make(im, packing, size, &manifest);
+		r = im->base ? manifest_of_base(im, size, &manifest) : manifest_make(im, packing, size, &manifest);
 	if (r < 0)
 		return r;
 	const struct install job = {
@@ -162,9 +269,9 @@ static int import_run(struct import *im, struct stage *stage, int fd, json_t *co
 	return image_install(&job, stage, ret);
 }
 
-int image_import(const struct load *load, int fd, json_t *config, char ret[DIGEST_TEXT])
+static int make(const struct load *load, const struct image *base, int fd, json_t *config, char ret[DIGEST_TEXT])
 {
-	struct import im = { .load = load, .layer = -1 };
+	struct import im = { .load = load, .base = base, .layer = -1 };
 	cleanup_json json_t *none = config ? NULL : json_object();
 	cleanup_stage struct stage *stage = NULL;
 	int r = stage_new(load->store, &stage);
@@ -176,4 +283,14 @@ int image_import(const struct load *load, int fd, json_t *config, char ret[DIGES
 	free(im.layer_path);
 	free(im.config_text);
 	return r;
+}
+
+int image_import(const struct load *load, int fd, json_t *config, char ret[DIGEST_TEXT])
+{
+	return make(load, NULL, fd, config, ret);
+}
+
+int image_commit(const struct load *load, const struct image *base, int fd, json_t *changes, char ret[DIGEST_TEXT])
+{
+	return make(load, base, fd, changes, ret);
 }

@@ -5,24 +5,13 @@
  * What the store's own files share.
  */
 
-#include <dirent.h>
 #include <stddef.h>
 
-#include "runtime/base/cleanup.h"
+#include "image/tree.h"
 #include "runtime/base/str.h"
 
 struct reference;
 struct store;
-
-static inline int closedir_kept(DIR *dir)
-{
-	return closedir(dir);
-}
-CLEANUP_DEFINE(DIR *, closedir_kept)
-#define cleanup_dir __attribute__((cleanup(closedir_kept_p)))
-
-/* folder_read() - names in @dir/@path, sorted, without those that begin with a dot; none when it is missing. Return: 0 or a recorded failure. */
-int folder_read(int dir, const char *path, struct str_list *ret);
 
 /* names_sort() - by their bytes */
 void names_sort(struct str_list *names);

@@ -47,3 +47,13 @@ int image_load_from(const struct load *load, const char *place, int in, struct s
  * Return: 0 with the manifest's digest in @ret, or a recorded failure.
  */
 int image_import(const struct load *load, int fd, json_t *config, char ret[DIGEST_TEXT]);
+
+/*
+ * image_commit() - an image of another one and what was changed in it
+ * @base: of the load's store
+ * @fd: the upper folder of an overlay over the base's layers
+ * @changes: laid over the config's "config" object: maps and the environment by name, all else replaces; NULL for none
+ *
+ * Return: 0 with the manifest's digest in @ret, or a recorded failure.
+ */
+int image_commit(const struct load *load, const struct image *base, int fd, json_t *changes, char ret[DIGEST_TEXT]);

@@ -319,7 +319,7 @@ int manifest_choose(const struct manifest *index, const struct platform *want, c
 }
 
 struct rootfs_part {
-	char *type;
+	char *type, *os;
 	struct str_list diffs;
 };
 
@@ -332,6 +332,7 @@ int config_diffs(const char *text, size_t size, size_t want, struct str_list *re
 	};
 	static const struct json_field fields[] = {
 		{ "rootfs", json_get_object, 0, JSON_REQUIRED, rootfs_fields, "" },
+		{ "os", json_get_string, offsetof(struct rootfs_part, os), 0, NULL, "" },
 		{ 0 },
 	};
 	struct rootfs_part rootfs = { .type = NULL };
@@ -343,6 +344,9 @@ int config_diffs(const char *text, size_t size, size_t want, struct str_list *re
 		if (r < 0)
 			r = fail_in(r, "image config");
 	}
+	/* Docker's own, older ones do not say. */
+	if (r >= 0 && rootfs.os && *rootfs.os && !str_eq(rootfs.os, "linux"))
+		r = fail_plain(EINVAL, "image config: os: '%.40s' cannot run here, only 'linux'", rootfs.os);
 	if (r >= 0 && !str_eq(rootfs.type, "layers"))
 		r = fail_plain(EINVAL, "image config: rootfs.type: must be 'layers'");
 	if (r >= 0 && rootfs.diffs.count != want)
@@ -352,6 +356,7 @@ int config_diffs(const char *text, size_t size, size_t want, struct str_list *re
 			r = fail_plain(EINVAL, "image config: rootfs.diff_ids[%zu]: not a sha256 digest", i);
 	}
 	free(rootfs.type);
+	free(rootfs.os);
 	if (r < 0) {
 		str_list_done(&rootfs.diffs);
 		return r;

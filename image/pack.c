@@ -199,6 +199,35 @@ static bool is_opaque(int fd)
 	       (fgetxattr(fd, "user.overlay.opaque", &value, 1) == 1 && value == 'y');
 }
 
+/* ".wh.NAME", and ".wh..wh..opq" in a folder that hides what is below it. */
+static int mark_write(struct walk *w, const char *prefix, const char *name, const struct stat *st)
+{
+	cleanup_entry struct archive_entry *e = archive_entry_new();
+	const struct stat mark = { .st_mode = S_IFREG | 0600, .st_mtim = st->st_mtim };
+	cleanup_free char *path = NULL;
+	int r = str_format(&path, "%s.wh.%s", prefix, name);
+
+	if (r < 0 || !e)
+		return r < 0 ? r : fail(ENOMEM, "archive");
+	entry_fill(e, path, &mark);
+	archive_entry_set_size(e, 0);
+	r = archive_write_header(w->a, e);
+	return r == ARCHIVE_OK || r == ARCHIVE_WARN ? 0 : archive_fail(w->a, path);
+}
+
+/* Where an upper refers to what is below it under another name, it is no layer by itself. */
+static int refers_below(int fd, const char *path)
+{
+	static const char *const names[] = { "trusted.overlay.redirect", "trusted.overlay.metacopy", "user.overlay.redirect",
+					     "user.overlay.metacopy" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (fgetxattr(fd, names[i], NULL, 0) >= 0)
+			return fail_plain(ENOTSUP, "'%.200s' has '%s': an upper that was mounted with redirect_dir or metacopy "
+					  "is no layer", path, names[i]);
+	return 0;
+}
+
 /* One folder: its part in each layer. */
 struct level {
 	int *fds;
@@ -312,6 +341,10 @@ static int name_write(struct walk *w, const struct level *l, const char *name, c
 			return fail(errno, "look at '%.200s'", path);
 		at++;
 	}
+	if (at < l->count && w->pack->changes && S_ISCHR(st.st_mode) && st.st_rdev == 0)
+		return mark_write(w, prefix, name, &st);
+	if (at < l->count && w->pack->changes && str_starts(name, ".wh."))
+		return fail_plain(EINVAL, "'%.200s': in a layer this name would mean that something is gone", path);
 	if (at == l->count || S_ISSOCK(st.st_mode) || (w->pack->layers && S_ISCHR(st.st_mode) && st.st_rdev == 0))
 		return 0;
 	if (S_ISDIR(st.st_mode))
@@ -322,6 +355,9 @@ static int name_write(struct walk *w, const struct level *l, const char *name, c
 			return fail(errno, "open '%.200s'", path);
 		if (!S_ISREG(st.st_mode))
 			return fail_plain(EIO, "'%.200s' changes while it is read", path);
+		r = w->pack->changes ? refers_below(fd, path) : 0;
+		if (r < 0)
+			return r;
 	}
 	return entry_write(w, fd, l->fds[at], name, path, &st);
 }
@@ -340,7 +376,11 @@ static int folder_write(struct walk *w, struct level *l, const char *path, int d
 		return fail(errno, "look at '%.200s'", path);
 	r = str_format(&prefix, "%s%s", *path ? path : "", *path ? "/" : "");
 	if (r >= 0)
+		r = w->pack->changes ? refers_below(l->fds[0], path) : 0;
+	if (r >= 0 && (*path || !w->pack->bare))
 		r = entry_write(w, l->fds[0], -1, NULL, *path ? prefix : "./", &st);
+	if (r >= 0 && w->pack->changes && is_opaque(l->fds[0]))
+		r = mark_write(w, prefix, ".wh..opq", &st);
 	if (r >= 0)
 		r = level_names(l);
 	for (size_t i = 0; i < l->names.count && r >= 0; i++)

@@ -12,6 +12,8 @@ struct pack {
 	const int *dirs;	/* folders, top-most first, seen as overlayfs would show them; one alone is just that folder */
 	size_t count;
 	bool layers;		/* they are layers: whiteouts and opaque folders mean what overlayfs says */
+	bool bare;		/* without an entry for the folder itself */
+	bool changes;		/* one, the upper of an overlay: what overlayfs says in it is said as a layer's tar does */
 };
 
 /*

@@ -102,7 +102,7 @@ static int store_lock(struct store *store, unsigned int flags)
 	return 0;
 }
 
-static int path_absolute(const char *path, char **ret_path)
+int store_path_absolute(const char *path, char **ret_path)
 {
 	char cwd[PATH_MAX];
 
@@ -122,7 +122,7 @@ int store_open(const char *path, const char *registry, unsigned int flags, struc
 		return fail(ENOMEM, "image store");
 	store->dir = store->lock = -1;
 	store->user_xattr = geteuid() != 0;
-	r = path ? path_absolute(path, &store->path) : store_default_path(&store->path);
+	r = path ? store_path_absolute(path, &store->path) : store_default_path(&store->path);
 	if (r >= 0)
 		r = str_copy(&store->registry, registry ? registry : REFERENCE_DEFAULT_REGISTRY);
 	if (r < 0)

@@ -41,6 +41,9 @@ enum { STORE_NOT_FOUND = 1, STORE_BUSY = 2 };
 /* store_default_path() - /var/lib/nacelle/store, or without root $XDG_DATA_HOME/nacelle/store. Return: 0 or a recorded failure. */
 int store_default_path(char **ret_path);
 
+/* store_path_absolute() - what store_open() makes of a path. Return: 0 or a recorded failure. */
+int store_path_absolute(const char *path, char **ret_path);
+
 /*
  * store_open() - open a store and take its lock, shared unless STORE_ALONE says otherwise
  * @path: NULL for the default one

@@ -46,12 +46,18 @@ struct removal {
 
 static int folder_empty(struct removal *job, int fd, int depth);
 
+/* A removal that was cut short has left some there: they are counted in, and so go too. */
 static int deep_move(struct removal *job, int dir, const char *name)
 {
 	char up[300];
 
-	(void)snprintf(up, sizeof(up), "%.200s.deep%llu", job->prefix, job->moved++);
-	return renameat(dir, name, job->top, up) < 0 ? fail(errno, "move '%s' up", name) : 0;
+	for (;;) {
+		(void)snprintf(up, sizeof(up), "%.200s.deep%llu", job->prefix, job->moved++);
+		if (renameat(dir, name, job->top, up) == 0)
+			return 0;
+		if (errno != ENOTEMPTY && errno != EEXIST)
+			return fail(errno, "move '%s' up", name);
+	}
 }
 
 static int entry_remove(struct removal *job, int dir, const char *name, int depth)
@@ -113,5 +119,17 @@ int tree_remove(int dir, const char *name)
 		(void)snprintf(deep, sizeof(deep), "%.200s.deep%llu", name, i);
 		r = entry_remove(&job, dir, deep, 0);
 	}
+	return r;
+}
+
+int tree_remove_others(int dir, const char *keep)
+{
+	struct str_list names = { .count = 0 };
+	int r = folder_read(dir, ".", &names);
+
+	for (size_t i = 0; r == 0 && i < names.count; i++)
+		if (!str_eq(names.items[i], keep))
+			r = tree_remove(dir, names.items[i]);
+	str_list_done(&names);
 	return r;
 }

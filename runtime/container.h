@@ -40,6 +40,7 @@ struct container_options {
 	bool keep_keyring;		/* the caller's session keyring, instead of a new one */
 	bool keep_terminal;		/* run -t: the master comes back in ret_terminal */
 	bool at_once;			/* container_create() starts it too: no container_go(), and no terminal to take */
+	bool passing;			/* the caller stays until it is deleted: what it writes may be in memory */
 	bool remove_at_exit;		/* recorded for the keeper's deletion */
 	const char *log;		/* file of its output, recorded for `logs`; NULL */
 	bool open_stdin;		/* recorded: its standard input is a pipe of its keeper's */
@@ -106,6 +107,9 @@ int container_delete(const struct container_place *place, const char *id, bool f
 
 /* container_end() - end what still runs of it, and keep its record, log and image. Return: 0 or a recorded failure. */
 int container_end(const struct container_place *place, const char *id);
+
+/* container_delete_whole() - the same, with the volumes that were made for it alone */
+int container_delete_whole(const struct container_place *place, const char *id, bool force);
 
 enum container_status {
 	CONTAINER_CREATING,

@@ -23,6 +23,8 @@
 #include "runtime/spec-service.h"
 #include "runtime/spec-short.h"
 #include "runtime/spec.h"
+#include "runtime/upper.h"
+#include "runtime/volume-use.h"
 
 enum {
 	FREEZE_MS = 10000,
@@ -358,7 +360,11 @@ static int delete_recorded(const struct container_place *place, struct state_dir
 	if (r == 0)
 		r = networks_leave(place, state, id, force);
 	if (r == 0)
-		r = image_root_release(&state->annotations, place->root, id);
+		r = upper_remove(place, dir, state->boot_id, id);
+	if (r == 0)
+		r = volumes_release(place, dir, state, id, state->volumes_go);
+	if (r == 0)
+		r = image_root_release(&state->annotations, state->image_store, place->root, id);
 	return r < 0 ? r : state_remove(dir, id);
 }
 
@@ -439,12 +445,16 @@ static int delete_unrecorded(const struct container_place *place, struct state_d
 	if (r == 0)
 		r = networks_leave(place, NULL, id, true);
 	if (r == 0)
-		r = image_root_release(NULL, place->root, id);
+		r = upper_remove(place, dir, NULL, id);
+	if (r == 0)
+		r = volumes_release(place, dir, NULL, id, false);
+	if (r == 0)
+		r = image_root_release(NULL, NULL, place->root, id);
 	state_done(&state);
 	return r < 0 ? r : state_remove(dir, id);
 }
 
-int container_delete(const struct container_place *place, const char *id, bool force)
+static int delete_any(const struct container_place *place, const char *id, bool force, bool whole)
 {
 	struct state_dir dir = STATE_DIR_NONE;
 	struct state state = { .pid = 0 };
@@ -455,6 +465,7 @@ int container_delete(const struct container_place *place, const char *id, bool f
 	if (r < 0)
 		return r;
 	r = state_read(&dir, &state);
+	state.volumes_go = state.volumes_go || whole;
 	if (r == 0)
 		r = delete_recorded(place, &dir, &state, id, force);
 	else if (r == STATE_NOT_FOUND || (force && state_is_readable(&dir)))
@@ -464,4 +475,14 @@ int container_delete(const struct container_place *place, const char *id, bool f
 	state_done(&state);
 	state_close(&dir);
 	return r;
+}
+
+int container_delete(const struct container_place *place, const char *id, bool force)
+{
+	return delete_any(place, id, force, false);
+}
+
+int container_delete_whole(const struct container_place *place, const char *id, bool force)
+{
+	return delete_any(place, id, force, true);
 }

@@ -66,13 +66,13 @@ static int open_store(struct settings *s, struct store **ret)
 }
 
 /* Its progress goes where ours goes; what it prints as a result is not ours to print. */
-static int fetch_run(char *const *args, int *ret_status)
+static int program_run(char *const *args, bool quiet, int *ret_status)
 {
 	posix_spawn_file_actions_t actions;
 	pid_t pid = 0;
 	int r = posix_spawn_file_actions_init(&actions);
 
-	if (r == 0)
+	if (r == 0 && quiet)
 		r = posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
 	if (r == 0)
 		r = posix_spawn(&pid, args[0], &actions, NULL, args, environ);
@@ -109,11 +109,41 @@ static int fetch(const struct settings *s, const char *name)
 		return fail_plain(EINVAL, "image '%s': a name does not begin with '-'", name);
 	args[n] = name;
 	/* posix_spawn(3) takes what it never writes as char *const *. */
-	r = fetch_run((char *const *)(void *)args, &status);
+	r = program_run((char *const *)(void *)args, true, &status);
 	if (r < 0)
 		return r;
 	return status == 0 ? 0 : fail_plain(ENOENT, "image '%s' is not stored, and cannot be fetched ('nacelle-image pull %s', or "
 					    "'nacelle-image load' for an archive)", name, name);
+}
+
+/* Of one that was stored before nacelle-image refused it. */
+static int os_check(json_t *config)
+{
+	const char *os = json_string_value(json_object_get(config, "os"));
+
+	if (os && *os && !str_eq(os, "linux"))
+		return fail_plain(EINVAL, "the image is for '%.40s', and only 'linux' can run here", os);
+	return 0;
+}
+
+int image_program_run(const char *const *args)
+{
+	cleanup_fd int fd = programs_open("nacelle-image", "the program that knows images");
+	char program[sizeof("/proc/self/fd/-2147483648")];
+	const char *all[256] = { program };
+	size_t n = 1;
+	int status = 0, r;
+
+	if (fd < 0)
+		return fd;
+	for (; *args; args++) {
+		if (n + 1 == ARRAY_SIZE(all))
+			return fail_plain(E2BIG, "too many words for nacelle-image");
+		all[n++] = *args;
+	}
+	(void)snprintf(program, sizeof(program), "/proc/self/fd/%d", fd);
+	r = program_run((char *const *)(void *)all, false, &status);
+	return r < 0 || status == 0 ? r : fail_plain(EIO, "'nacelle-image %s' has failed", all[1]);
 }
 
 static int take(const struct store *store, struct image *image, char *found, struct image_root *ret)
@@ -121,6 +151,8 @@ static int take(const struct store *store, struct image *image, char *found, str
 	cleanup_json json_t *config = NULL;
 	int r = image_config(store, image, &config);
 
+	if (r == 0)
+		r = os_check(config);
 	if (r == 0)
 		r = image_layers(store, image, &ret->layers);
 	if (r == 0)
@@ -175,11 +207,11 @@ int image_root_find(const char *name, struct image_root *ret)
 	return 0;
 }
 
-bool image_root_is_stored(const char *name)
+char *image_root_stored(const char *name)
 {
 	struct settings s = { .store = NULL };
 	struct image_root root = { .name = NULL };
-	bool stored = find(&s, name, &root) == 0;
+	char *stored = find(&s, name, &root) == 0 ? steal_ptr(&root.name) : NULL;
 
 	image_root_done(&root);
 	settings_done(&s);
@@ -251,10 +283,36 @@ static int user_of(const char *root, const char *id, char **ret_user)
 	return 0;
 }
 
-int image_root_hold(const struct str_list *annotations, const char *root, const char *id)
+int image_root_store(const struct str_list *annotations, char **ret_path)
+{
+	struct settings s = { .store = NULL };
+	int r;
+
+	if (!digest_of(annotations))
+		return 0;
+	r = settings_read(&s);
+	if (r == 0)
+		r = s.store ? store_path_absolute(s.store, ret_path) : store_default_path(ret_path);
+	settings_done(&s);
+	return r;
+}
+
+/* Return: as store_open(). @path: NULL: as the configuration says. */
+static int open_known(const char *path, struct store **ret)
+{
+	struct settings s = { .store = NULL };
+	int r;
+
+	if (path)
+		return store_open(path, NULL, 0, ret);
+	r = open_store(&s, ret);
+	settings_done(&s);
+	return r;
+}
+
+int image_root_hold(const struct str_list *annotations, const char *path, const char *root, const char *id)
 {
 	const char *digest = digest_of(annotations);
-	struct settings s = { .store = NULL };
 	cleanup_store struct store *store = NULL;
 	cleanup_image struct image *image = NULL;
 	cleanup_free char *user = NULL;
@@ -264,8 +322,7 @@ int image_root_hold(const struct str_list *annotations, const char *root, const 
 		return 0;
 	r = user_of(root, id, &user);
 	if (r == 0)
-		r = open_store(&s, &store);
-	settings_done(&s);
+		r = open_known(path, &store);
 	if (r == 0)
 		r = image_load(store, digest, &image);
 	if (r > 0)
@@ -273,9 +330,8 @@ int image_root_hold(const struct str_list *annotations, const char *root, const 
 	return r < 0 ? r : image_use(store, image, user);
 }
 
-int image_root_release(const struct str_list *annotations, const char *root, const char *id)
+int image_root_release(const struct str_list *annotations, const char *path, const char *root, const char *id)
 {
-	struct settings s = { .store = NULL };
 	cleanup_store struct store *store = NULL;
 	cleanup_free char *user = NULL;
 	int r;
@@ -284,7 +340,6 @@ int image_root_release(const struct str_list *annotations, const char *root, con
 		return 0;
 	r = user_of(root, id, &user);
 	if (r == 0)
-		r = open_store(&s, &store);
-	settings_done(&s);
+		r = open_known(path, &store);
 	return r == 0 ? image_unuse(store, user) : r < 0 ? r : 0;
 }

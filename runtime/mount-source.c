@@ -27,10 +27,11 @@
 #include "runtime/overlay.h"
 #include "runtime/rootfs.h"
 #include "runtime/spec.h"
+#include "runtime/volume-use.h"
 
 bool mount_is_bind(const struct spec_mount *m)
 {
-	return m->bind || m->bind_recursive || (m->type && str_eq(m->type, "bind"));
+	return m->bind || m->bind_recursive || (m->type && (str_eq(m->type, "bind") || str_eq(m->type, "volume")));
 }
 
 bool mount_is_late(const struct spec_mount *m)
@@ -41,6 +42,11 @@ bool mount_is_late(const struct spec_mount *m)
 
 int mount_source_path(const struct rootfs *r, const struct spec_mount *m, char **ret_path)
 {
+	if (m->volume) {
+		const struct volume_taken *taken = r->volumes ? &r->volumes[m - r->spec->mounts] : NULL;
+
+		return taken && taken->path ? str_copy(ret_path, taken->path) : fail_plain(EINVAL, "a volume that nobody made");
+	}
 	if (!m->source || !*m->source)
 		return fail_plain(EINVAL, "a bind mount needs a source");
 	return m->source[0] == '/' ? str_copy(ret_path, m->source)

@@ -27,6 +27,7 @@
 #include "runtime/rootfs.h"
 #include "runtime/spec.h"
 #include "runtime/target.h"
+#include "runtime/volume-use.h"
 
 static bool is_type(const struct spec_mount *m, const char *type)
 {
@@ -260,6 +261,8 @@ static int mount_apply(struct rootfs *r, size_t i)
 	if (err < 0)
 		return err;
 	err = tmpfs_fill(m, tree, target);
+	if (err == 0 && m->volume)
+		err = volume_fill(&r->volumes[i], tree, target);
 	if (err < 0)
 		return err;
 	err = mount_attach(tree, target);
@@ -284,6 +287,24 @@ static int late_list_new(struct rootfs *r)
 		return fail(ENOMEM, "mounts");
 	for (i = 0; i < count; i++)
 		r->late[i] = -1;
+	return 0;
+}
+
+/* What a stopped container has no more: its kernel file systems, and what was mounted on them. */
+static bool is_kernels(const char *destination)
+{
+	return str_starts(destination, "/proc") || str_starts(destination, "/sys") || str_starts(destination, "/dev");
+}
+
+int mounts_apply_binds(struct rootfs *r)
+{
+	for (size_t i = overlay_wanted(r->spec) ? 1 : 0; i < r->spec->mount_count; i++) {
+		const struct spec_mount *m = &r->spec->mounts[i];
+		int err = mount_is_bind(m) && !is_kernels(m->destination) ? mount_apply(r, i) : 0;
+
+		if (err < 0)
+			return fail_in(err, "mount '%s' on '%s'", mount_name(m), m->destination);
+	}
 	return 0;
 }
 

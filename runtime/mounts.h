@@ -12,3 +12,6 @@ struct rootfs;
  * or a recorded failure.
  */
 int mounts_apply(struct rootfs *r);
+
+/* mounts_apply_binds() - of a stopped container: binds and volumes alone. Return: 0 or a recorded failure. */
+int mounts_apply_binds(struct rootfs *r);

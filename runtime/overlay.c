@@ -15,18 +15,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/capability.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "image/tree.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/error.h"
+#include "runtime/base/fd.h"
 #include "runtime/base/str.h"
 #include "runtime/mount-fs.h"
 #include "runtime/rootfs.h"
 #include "runtime/spec.h"
+#include "runtime/upper.h"
 
 enum { PAGE = 4096, FD_PATH_MAX = sizeof("/proc/self/fd/-2147483648") };
 
@@ -40,7 +44,7 @@ struct overlay {
 	struct layer *layers; /* top-most first */
 	size_t layer_count;
 	char *upper_path, *work_path; /* NULL: none, or a tmpfs */
-	bool upper_tmpfs;
+	bool upper_tmpfs, upper_disk; /* "auto" has become one of them */
 	struct str_list options, tmpfs_options;
 	int tmpfs; /* mount of the tmpfs, -1 */
 	int upper, work; /* O_PATH, -1 */
@@ -139,9 +143,18 @@ static int option_read(const struct rootfs *r, struct overlay *o, const char *op
 		o->upper_tmpfs = true;
 		return 0;
 	}
+	if (str_eq(option, UPPER_OPTION)) {
+		o->upper_disk = true;
+		return 0;
+	}
+	if (str_eq(option, UPPER_AUTO)) {
+		o->upper_disk = r->upper;
+		o->upper_tmpfs = !r->upper;
+		return 0;
+	}
 	if (str_starts(option, "upper="))
 		return fail_plain(
-			EINVAL, "option '%s': only 'upper=tmpfs' is known; a folder is 'upperdir='",
+			EINVAL, "option '%s': only 'upper=auto', 'upper=tmpfs' and 'upper=disk' are known; a folder is 'upperdir='",
 			option);
 	if (str_starts(option, "size=") || str_starts(option, "nr_inodes="))
 		return str_list_add(&o->tmpfs_options, option);
@@ -160,13 +173,25 @@ static int options_read(const struct rootfs *r, struct overlay *o)
 	}
 	if (o->layer_count == 0)
 		return fail_plain(EINVAL, "no layer: the options need at least one 'lowerdir+='");
-	if (o->upper_tmpfs && o->upper_path)
-		return fail_plain(EINVAL, "'upper=tmpfs' and 'upperdir=' exclude each other");
+	if (o->upper_tmpfs + o->upper_disk + !!o->upper_path > 1)
+		return fail_plain(EINVAL, "'upper=' and 'upperdir=' exclude each other");
+	if (o->upper_disk && !r->upper)
+		return fail_plain(EINVAL, "'upper=disk': no folder was made for it");
 	if (o->work_path && !o->upper_path)
 		return fail_plain(EINVAL, "'workdir=' needs an 'upperdir='");
-	if (o->tmpfs_options.count > 0 && !o->upper_tmpfs)
-		return fail_plain(EINVAL, "option '%s' needs 'upper=tmpfs'",
-				  o->tmpfs_options.items[0]);
+	/* The size of a folder on the disk is limited where that is made. */
+	for (size_t i = 0; i < o->tmpfs_options.count; i++) {
+		const char *option = o->tmpfs_options.items[i];
+
+		if (!o->upper_tmpfs && !(o->upper_disk && str_starts(option, UPPER_SIZE)))
+			return fail_plain(EINVAL, "option '%s' needs 'upper=tmpfs'", option);
+	}
+	/* Nobody goes on with it after a crash, so no end of a container needs to wait for the disk. */
+	if (o->upper_disk && !str_list_has(&o->options, "volatile")) {
+		err = str_list_add(&o->options, "volatile");
+		if (err < 0)
+			return err;
+	}
 	/*
 	 * Outside the initial user namespace only attributes of the name space "user" can be
 	 * written.
@@ -206,6 +231,7 @@ static int folder_open(int dir, const char *path, int *ret_fd)
 
 static int upper_folder_open(struct overlay *o)
 {
+	cleanup_fd int mark = -1;
 	int r = upper_make(o, AT_FDCWD, o->upper_path);
 
 	if (r >= 0)
@@ -216,7 +242,28 @@ static int upper_folder_open(struct overlay *o)
 		return r;
 	if (mkdir(o->work_path, 0700) < 0 && errno != EEXIST)
 		return fail(errno, "make '%s'", o->work_path);
-	return folder_open(AT_FDCWD, o->work_path, &o->work);
+	r = folder_open(AT_FDCWD, o->work_path, &o->work);
+	mark = r == 0 ? fd_open_beneath(o->work, "work/incompat/volatile", O_PATH | O_NOFOLLOW, 0) : -1;
+	if (mark >= 0)
+		return fail_plain(EBUSY, "'%s' is used by another container, or was when it was 'volatile' and may lack what "
+				  "was written last: to go on with it all the same, remove '%s'", o->upper_path, o->work_path);
+	return r;
+}
+
+/* In a folder that is nobody else's. */
+static int upper_open_in(struct overlay *o, int dir, bool again)
+{
+	int r = upper_make(o, dir, "upper");
+
+	/* What a volatile mount has left there forbids the next. It is the same boot, so nothing is lost. */
+	if (r >= 0 && again)
+		r = tree_remove(dir, "work");
+	if (r < 0)
+		return r;
+	if (mkdirat(dir, "work", 0700) < 0)
+		return fail(errno, "make the work folder");
+	r = folder_open(dir, "upper", &o->upper);
+	return r < 0 ? r : folder_open(dir, "work", &o->work);
 }
 
 static const char *fd_path(int fd, char buf[FD_PATH_MAX])
@@ -263,15 +310,17 @@ static int upper_tmpfs_open(struct rootfs *r, struct overlay *o)
 	err = mount_attach(o->tmpfs, o->layers[0].fd);
 	if (err < 0)
 		return fail(-err, "attach the tmpfs");
-	err = upper_make(o, o->tmpfs, "upper");
-	if (err < 0)
-		return err;
-	if (mkdirat(o->tmpfs, "work", 0700) < 0)
-		return fail(errno, "make the work folder");
-	err = folder_open(o->tmpfs, "upper", &o->upper);
-	if (err >= 0)
-		err = folder_open(o->tmpfs, "work", &o->work);
+	err = upper_open_in(o, o->tmpfs, false);
 	return err >= 0 && r->userns ? user_xattr_probe(o) : err;
+}
+
+/* Opened here: the kernel takes no upper from another mount namespace than ours, and so no fd from the parent. */
+static int upper_disk_open(const struct rootfs *r, struct overlay *o)
+{
+	cleanup_fd int folder = -1;
+	int err = folder_open(AT_FDCWD, r->upper, &folder);
+
+	return err < 0 ? err : upper_open_in(o, folder, r->again);
 }
 
 static int key_set(int fs, const char *key, const char *value)
@@ -389,6 +438,34 @@ static int mount_single(const struct overlay *o, uint64_t attrs, int *ret_mount)
 	return r < 0 ? fail(-r, "layer '%s'", o->layers[0].path) : 0;
 }
 
+/*
+ * overlayfs writes to its upper with the rights of who mounted it, and with CAP_SYS_RESOURCE no quota holds. Source:
+ * ignore_hardlimit() in the kernel's fs/quota/dquot.c, ovl_override_creds().
+ */
+static int resource_right(cap_flag_value_t value)
+{
+	const cap_value_t right = CAP_SYS_RESOURCE;
+	cap_t caps = cap_get_proc();
+	int r = 0;
+
+	if (!caps || cap_set_flag(caps, CAP_EFFECTIVE, 1, &right, value) < 0 || cap_set_proc(caps) < 0)
+		r = fail(errno, "change our effective capabilities");
+	if (caps)
+		(void)cap_free(caps);
+	return r;
+}
+
+static bool resource_right_is_held(void)
+{
+	cap_t caps = cap_get_proc();
+	cap_flag_value_t held = CAP_CLEAR;
+
+	if (caps)
+		(void)cap_get_flag(caps, CAP_SYS_RESOURCE, CAP_EFFECTIVE, &held);
+	(void)cap_free(caps);
+	return held == CAP_SET;
+}
+
 static int overlay_make(struct rootfs *r, struct overlay *o, int *ret_root)
 {
 	const struct spec_mount *m = &r->spec->mounts[0];
@@ -400,6 +477,8 @@ static int overlay_make(struct rootfs *r, struct overlay *o, int *ret_root)
 		return err;
 	if (o->upper_tmpfs)
 		err = upper_tmpfs_open(r, o);
+	else if (o->upper_disk)
+		err = upper_disk_open(r, o);
 	else if (o->upper_path)
 		err = upper_folder_open(o);
 	if (err < 0)
@@ -419,11 +498,24 @@ static int overlay_make(struct rootfs *r, struct overlay *o, int *ret_root)
 	return 0;
 }
 
+static bool has_limit(const struct spec *spec)
+{
+	for (size_t i = 0; i < spec->mounts[0].fs_options.count; i++)
+		if (str_starts(spec->mounts[0].fs_options.items[i], UPPER_SIZE))
+			return true;
+	return false;
+}
+
 int overlay_mount(struct rootfs *r, int *ret_root)
 {
 	struct overlay o = { .tmpfs = -1, .upper = -1, .work = -1 };
-	int err = overlay_make(r, &o, ret_root);
+	bool lower = r->upper && has_limit(r->spec) && resource_right_is_held();
+	int err = lower ? resource_right(CAP_CLEAR) : 0;
 
+	if (err == 0)
+		err = overlay_make(r, &o, ret_root);
+	if (lower && err >= 0)
+		err = resource_right(CAP_SET);
 	overlay_done(&o);
 	return err < 0 ? fail_in(err, "overlay on '/'") : 0;
 }

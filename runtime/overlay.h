@@ -7,8 +7,9 @@
  * The first mount of the spec, of type overlay with destination "/". Its options, paths absolute or
  * relative to the bundle:
  *	lowerdir+=DIR	a layer, top-most first; or the classic lowerdir=A:B
- *	upper=tmpfs	changes are kept in memory; or upperdir=DIR, made when missing, with
- *	workdir=DIR	(DIR.work beside it otherwise); or neither: read-only
+ *	upper=WORD	where changes go: tmpfs, memory; disk, until the container is deleted; auto, one of the two (upper.h)
+ *	upperdir=DIR	they are kept there; made when missing, as is workdir=DIR (else DIR.work beside it)
+ *			without any of these it is read-only
  *	size=, nr_inodes=	of the tmpfs
  * All others go to the kernel as they are.
  */

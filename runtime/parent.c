@@ -42,6 +42,8 @@
 #include "runtime/spec-short.h"
 #include "runtime/spec.h"
 #include "runtime/sysctl.h"
+#include "runtime/upper.h"
+#include "runtime/volume-use.h"
 
 enum { CGROUP_REMOVE_MS = 10000 };
 
@@ -121,6 +123,18 @@ static const struct spec *spec_told(const struct parent *p)
 	return p->options->machine ? p->options->machine->spec : p->spec;
 }
 
+/* Made again, it has the volumes that it had, those without a name as well. */
+static int volumes_choose(struct parent *p)
+{
+	int r = 0;
+
+	if (!p->options->again)
+		return volumes_name(p->spec, &p->state.volumes);
+	for (size_t i = 0; r == 0 && i < p->before.volumes.count; i++)
+		r = str_list_add(&p->state.volumes, p->before.volumes.items[i]);
+	return r;
+}
+
 static int record_first(struct parent *p)
 {
 	const struct spec *spec = spec_told(p);
@@ -140,8 +154,15 @@ static int record_first(struct parent *p)
 		r = proc_boot_id(s->boot_id);
 	if (r == 0 && p->options->log)
 		r = str_copy(&s->log, p->options->log);
+	if (r == 0)
+		r = p->before.image_store ? str_copy(&s->image_store, p->before.image_store) :
+					    image_root_store(&s->annotations, &s->image_store);
 	if (r < 0)
 		return r;
+	r = volumes_choose(p);
+	if (r < 0)
+		return r;
+	s->volumes_go = p->options->remove_at_exit || p->options->passing;
 	s->remove_at_exit = p->options->remove_at_exit;
 	s->open_stdin = p->options->open_stdin;
 	s->resctrl_owed = resctrl_is_owed(p->spec);
@@ -215,7 +236,7 @@ static int cgroup_folder_find(struct parent *p)
 
 static int image_hold(struct parent *p)
 {
-	return image_root_hold(&p->state.annotations, p->place->root, p->options->id);
+	return image_root_hold(&p->state.annotations, p->state.image_store, p->place->root, p->options->id);
 }
 
 static int network_lease(struct parent *p)
@@ -234,6 +255,15 @@ static int root_prepare(struct parent *p)
 	p->rootfs.bundle = p->bundle->folder;
 	p->rootfs.cgroup_folder = p->cgroup_folder;
 	p->rootfs.userns = p->spec->linux_.namespaces[NS_USER].wanted;
+	r = upper_create(p->place, &p->dir, p->state.boot_id, p->options->id, p->spec, p->options->passing,
+			 &p->upper);
+	if (r < 0)
+		return r;
+	p->rootfs.upper = p->upper;
+	r = volumes_take(p->place, &p->dir, p->options->id, p->spec, &p->state.volumes, &p->volumes);
+	if (r < 0)
+		return r;
+	p->rootfs.volumes = p->volumes;
 	return rootfs_prepare(&p->rootfs);
 }
 
@@ -585,7 +615,7 @@ static const struct {
 
 static int record_remove(struct parent *p)
 {
-	if (image_root_release(&p->state.annotations, p->place->root, p->options->id) < 0)
+	if (image_root_release(&p->state.annotations, p->state.image_store, p->place->root, p->options->id) < 0)
 		log_warn("%s, ignoring", fail_text());
 	return state_remove(&p->dir, p->options->id);
 }
@@ -620,6 +650,11 @@ static void undo(struct parent *p)
 		if (state)
 			(void)hooks_run(p->spec, HOOK_POSTSTOP, state, false);
 	}
+	if (p->rootfs.spec && upper_remove(p->place, &p->dir, p->state.boot_id, p->options->id) < 0)
+		log_warn("%s, ignoring", fail_text());
+	/* What they hold is that of the container which could not be made again. */
+	if (p->rootfs.spec && !p->options->again && volumes_release(p->place, &p->dir, &p->state, p->options->id, true) < 0)
+		log_warn("%s, ignoring", fail_text());
 	if (p->dir.fd >= 0 && network_wish_is_any(p->spec) && network_release(p->place, p->options->id) < 0)
 		log_warn("%s, ignoring", fail_text());
 	if (p->dir.fd >= 0 && (p->options->again ? record_restore(p) : record_remove(p)) < 0)
@@ -658,6 +693,8 @@ void parent_done(struct parent *p)
 	cgroup_close(&p->cgroup);
 	scope_done(&p->scope);
 	free(p->cgroup_folder);
+	free(p->upper);
+	volumes_done(p->volumes, p->spec);
 	if (p->filter_set)
 		seccomp_filter_done(&p->filter);
 	if (p->rootfs.spec)

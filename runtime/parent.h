@@ -37,6 +37,8 @@ struct parent {
 	struct cgroup cgroup;
 	struct scope scope;		/* where systemd makes it */
 	char *cgroup_folder;		/* as a path of the host; NULL when nobody needs it */
+	char *upper;			/* the folder of upper_create(), or NULL */
+	struct volume_taken *volumes;	/* of volumes_take(), or NULL */
 	struct seccomp_filter filter;
 	bool filter_set;
 	struct rootfs rootfs;

@@ -20,13 +20,16 @@ struct spec;
 /*
  * struct rootfs - what the steps share
  *
- * The caller sets the first four, over ROOTFS_NONE, before rootfs_prepare(). The rest belongs to
+ * The caller sets the first six, over ROOTFS_NONE, before rootfs_prepare(). The rest belongs to
  * the steps.
  */
 struct rootfs {
 	const struct spec *spec;
 	const char *bundle; /* absolute folder that relative paths count from */
 	const char *cgroup_folder; /* the container's cgroup as a path of the host, or NULL */
+	const char *upper; /* folder for the upper of an overlay that asks for one (upper.h), or NULL */
+	struct volume_taken *volumes; /* one for each mount of the spec (volume-use.h), or NULL: it has no volumes */
+	bool again; /* a stopped container's: its upper has been one before */
 	bool userns; /* we act in a user namespace other than the initial one, new or not */
 
 	int root; /* the root's mount (as O_PATH), attached; -1 before rootfs_mount() */

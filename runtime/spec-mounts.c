@@ -13,6 +13,7 @@
 #include <sys/mount.h>
 
 #include "runtime/spec-internal.h"
+#include "runtime/volume.h"
 
 enum option_kind {
 	OPTION_NONE, /* the default, or of no meaning for a new mount */
@@ -26,6 +27,7 @@ enum option_kind {
 	OPTION_PROPAGATION, /* value: MS_* with MS_REC */
 	OPTION_IDMAP, /* value: recursive */
 	OPTION_TMPCOPYUP,
+	OPTION_NOCOPY,
 	OPTION_COPY_SYMLINK,
 	OPTION_REMOUNT,
 };
@@ -84,6 +86,7 @@ static const struct mount_option mount_options[] = {
 	{ "idmap", OPTION_IDMAP, false, false },
 	{ "ridmap", OPTION_IDMAP, true, false },
 	{ "tmpcopyup", OPTION_TMPCOPYUP, 0, false },
+	{ "nocopy", OPTION_NOCOPY, 0, false },
 	{ "copy-symlink", OPTION_COPY_SYMLINK, 0, false },
 	{ "remount", OPTION_REMOUNT, 0, false },
 };
@@ -156,6 +159,7 @@ static int option_apply(const struct json_at *at, struct spec_mount *m,
 		m->idmap_recursive = o->value;
 		break;
 	case OPTION_TMPCOPYUP: m->tmpcopyup = true; break;
+	case OPTION_NOCOPY: m->nocopy = true; break;
 	case OPTION_COPY_SYMLINK: m->copy_symlink = true; break;
 	case OPTION_REMOUNT:
 		return json_fail(
@@ -184,7 +188,7 @@ static bool type_has_device(const char *type)
 		"tmpfs",      "ramfs",  "devtmpfs",    "overlay",  "debugfs",  "tracefs",
 		"securityfs", "bpf",    "binfmt_misc", "configfs", "efivarfs", "fusectl",
 		"hugetlbfs",  "pstore", "rpc_pipefs",  "nfsd",     "autofs",   "selinuxfs",
-		"resctrl",    "none",   "bind",
+		"resctrl",    "none",   "bind",       "volume",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(without); i++) {
@@ -199,7 +203,8 @@ static int options_read(const struct json_at *at, struct spec_mount *m)
 	const struct json_at options_at = { .up = at, .key = "options" };
 
 	/* What is bound is known first: the meaning of unknown words depends on it. */
-	m->bind = m->bind_recursive = m->type && str_eq(m->type, "bind");
+	m->volume = m->type && str_eq(m->type, "volume");
+	m->bind = m->bind_recursive = m->volume || (m->type && str_eq(m->type, "bind"));
 	for (size_t i = 0; i < m->options.count; i++) {
 		const struct mount_option *o = option_find(m->options.items[i]);
 		const struct json_at option_at = { .up = &options_at, .index = i };
@@ -233,7 +238,11 @@ static int options_read(const struct json_at *at, struct spec_mount *m)
 
 static int mount_check(const struct json_at *at, const struct spec_mount *m)
 {
-	if (m->bind && (!m->source || !*m->source))
+	if (m->volume && m->source && *m->source && !volume_name_is_valid(m->source))
+		return json_fail(at, "'source' is no name of a volume");
+	if (m->nocopy && !m->volume)
+		return json_fail(at, "'nocopy' is for a mount of type volume");
+	if (m->bind && !m->volume && (!m->source || !*m->source))
 		return json_fail(at, "a bind mount needs a 'source'");
 	if (!m->bind && (!m->type || str_eq(m->type, "none")))
 		return json_fail(at, "needs a 'type', or the option 'bind' or 'rbind'");
@@ -296,9 +305,9 @@ const struct json_field spec_mount_fields[] = {
 	{ "destination", json_get_string, MOUNT(destination), JSON_REQUIRED, NULL,
 	  "where, inside; made when missing" },
 	{ "type", json_get_string, MOUNT(type), 0, NULL,
-	  "file system; 'bind' or 'none' with a bind option: a part of the host's tree" },
+	  "file system; 'bind' or 'none' with a bind option: a part of the host's tree; 'volume'" },
 	{ "source", json_get_string, MOUNT(source), 0, NULL,
-	  "device, or path to bind, relative to the bundle" },
+	  "device, or path to bind, relative to the bundle; a volume's name, or none for a new one" },
 	{ "options", json_get_strings, MOUNT(options), 0, NULL,
 	  "as in fstab(5); unknown words go to the file system" },
 	{ "uidMappings", spec_get_id_maps, MOUNT(uid_mappings), 0, &spec_id_map_items,

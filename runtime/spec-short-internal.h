@@ -20,8 +20,10 @@ struct short_form {
 
 	/* Kept from one short-form object to the next, because they count together. Owned, or NULL. */
 	json_t *entrypoint, *args;
+	bool args_of_image; /* they are an image's Cmd, which goes with its own entrypoint alone */
 	json_t *layers; /* absolute paths, lowest first */
-	json_t *upper; /* "tmpfs" or an absolute path */
+	json_t *upper; /* "auto", "tmpfs", "disk" or an absolute path */
+	json_t *rootfs_size; /* bytes */
 
 	const char *network_plain; /* the last 'network' said, when it is none of ours: "none", "host", "a path"; NULL */
 };
@@ -50,7 +52,7 @@ short_apply short_entrypoint, short_args, short_env, short_env_file, short_user,
 /* spec-short-security.c */
 short_apply short_cap_add, short_cap_drop, short_security;
 /* spec-short-mounts.c */
-short_apply short_layers, short_upper, short_read_only, short_tmpfs, short_volumes, short_devices;
+short_apply short_layers, short_upper, short_rootfs_size, short_read_only, short_tmpfs, short_volumes, short_devices;
 /* spec-short-linux.c */
 short_apply short_name, short_hostname, short_memory, short_cpus, short_pids, short_sysctl,
 	short_labels, short_vm;

@@ -9,6 +9,7 @@
 
 #include "runtime/base/str.h"
 #include "runtime/spec-internal.h"
+#include "runtime/volume.h"
 
 static int fail_memory(void)
 {
@@ -41,6 +42,12 @@ int short_layers(struct short_form *s, const struct json_at *at, json_t *v)
 	return 0;
 }
 
+/* Not a folder of the user's. */
+static bool upper_is_word(const char *text)
+{
+	return str_eq(text, "tmpfs") || str_eq(text, "disk") || str_eq(text, "auto");
+}
+
 int short_upper(struct short_form *s, const struct json_at *at, json_t *v)
 {
 	cleanup_free char *path = NULL;
@@ -48,17 +55,33 @@ int short_upper(struct short_form *s, const struct json_at *at, json_t *v)
 	int r = 0;
 
 	if (!json_is_string(v))
-		return json_fail(at, "must be \"tmpfs\" or a directory, not %s", json_type_text(v));
-	if (!str_eq(json_string_value(v), "tmpfs"))
+		return json_fail(at, "must be \"auto\", \"tmpfs\", \"disk\" or a directory, not %s", json_type_text(v));
+	if (!upper_is_word(json_string_value(v)))
 		r = short_path(s, at, json_string_value(v), &path);
 	if (r < 0)
 		return r;
-	upper = json_string(path ? path : "tmpfs");
+	upper = path ? json_string(path) : json_incref(v);
 	if (!upper)
 		return fail_memory();
 	json_decref(s->upper);
 	s->upper = upper;
 	return 0;
+}
+
+int short_rootfs_size(struct short_form *s, const struct json_at *at, json_t *v)
+{
+	char quoted[STR_QUOTE_SIZE];
+	int64_t bytes;
+
+	if (!json_clamped(v, &bytes) && !json_is_string(v))
+		return json_fail(at, "must be a size, as in \"512M\", not %s", json_type_text(v));
+	if (!json_clamped(v, &bytes) && str_to_bytes(json_string_value(v), &bytes) < 0)
+		return json_fail(at, "%s is not a size; \"512M\" is", str_quote(quoted, json_string_value(v)));
+	if (bytes < 4096)
+		return json_fail(at, "must be 4096 bytes or more");
+	json_decref(s->rootfs_size);
+	s->rootfs_size = json_integer(bytes);
+	return s->rootfs_size ? 0 : fail_memory();
 }
 
 int short_read_only(struct short_form *s, const struct json_at *at, json_t *v)
@@ -90,12 +113,14 @@ static json_t *overlay_options(const struct short_form *s)
 			       json_string_value(json_array_get(s->layers, i - 1))) < 0)
 			return NULL;
 	}
-	if (!s->upper || str_eq(json_string_value(s->upper), "tmpfs")) {
-		if (option_add(options, "upper", "tmpfs") < 0)
+	if (!s->upper || upper_is_word(json_string_value(s->upper))) {
+		if (option_add(options, "upper", s->upper ? json_string_value(s->upper) : "auto") < 0)
 			return NULL;
 	} else if (option_add(options, "upperdir", json_string_value(s->upper)) < 0) {
 		return NULL;
 	}
+	if (s->rootfs_size && short_append(options, json_sprintf("size=%" JSON_INTEGER_FORMAT, json_integer_value(s->rootfs_size))) < 0)
+		return NULL;
 	return steal_ptr(&options);
 }
 
@@ -140,6 +165,9 @@ int short_root_finish(struct short_form *s)
 
 	if (!mounts)
 		return -EINVAL;
+	if (s->rootfs_size && (!s->layers || (s->upper && !upper_is_word(json_string_value(s->upper)))))
+		return fail_plain(EINVAL, "rootfs_size: limits what is written to 'layers' or an 'image', with an 'upper' that is no "
+				  "folder of yours");
 	if (!s->layers) {
 		if (s->upper)
 			return fail_plain(
@@ -248,7 +276,7 @@ static const struct {
 static int volume_word(const struct json_at *at, json_t *options, const char *word)
 {
 	static const char *const later[] = {
-		"z", "Z", "U", "O", "copy", "nocopy", "idmap", "consistent", "cached", "delegated"
+		"z", "Z", "U", "O", "idmap", "consistent", "cached", "delegated"
 	};
 	char quoted[STR_QUOTE_SIZE];
 
@@ -276,7 +304,8 @@ static int volume_put(struct short_form *s, const struct json_at *at, const char
 		json_pack("[s, s, s, s]", "rbind", "rprivate", "nosuid", "nodev");
 	cleanup_free char *copy = NULL, *source = NULL;
 	json_t *mounts = short_list(s->doc, "mounts");
-	char *rest, *from, *to, *word, quoted[STR_QUOTE_SIZE];
+	char *rest, *from, *to, *word, empty[] = "", quoted[STR_QUOTE_SIZE];
+	bool named;
 	int r;
 
 	if (!options)
@@ -289,28 +318,32 @@ static int volume_put(struct short_form *s, const struct json_at *at, const char
 	rest = copy;
 	from = strsep(&rest, ":");
 	to = strsep(&rest, ":");
-	if (!to)
-		return json_fail(at,
-				 "must be SOURCE:PATH[:OPTIONS]; a volume without a source is not "
-				 "supported yet");
+	if (!to) {
+		/* A path alone is a new volume's. */
+		to = from;
+		from = empty;
+	}
 	if (*to != '/' || spec_path_is_root(to))
 		return json_fail(at, "%s is not an absolute path below the root",
 				 str_quote(quoted, to));
-	if (*from != '/' && *from != '.')
-		return json_fail(
-			at,
-			"named volumes are not supported yet (%s); a folder begins with '/' or './'",
-			str_quote(quoted, from));
-	r = short_path(s, at, from, &source);
+	named = *from != '/' && *from != '.';
+	if (named && *from && !volume_name_is_valid(from))
+		return json_fail(at, "%s is no name of a volume, and a folder begins with '/' or './'",
+				 str_quote(quoted, from));
+	if (named && !*from && to != copy)
+		return json_fail(at, "must be [NAME:]PATH, or FOLDER:PATH, with [:OPTIONS]");
+	r = named ? str_copy(&source, from) : short_path(s, at, from, &source);
 	if (r < 0)
 		return r;
 	while ((word = strsep(&rest, ":,"))) {
-		r = volume_word(at, options, word);
+		if (named && str_eq(word, "copy"))
+			continue;
+		r = named && str_eq(word, "nocopy") ? short_append(options, json_string(word)) : volume_word(at, options, word);
 		if (r < 0)
 			return r;
 	}
 	return short_list_put(mounts, "destination",
-			      json_pack("{s:s, s:s, s:s, s:O}", "destination", to, "type", "bind",
+			      json_pack("{s:s, s:s, s:s, s:O}", "destination", to, "type", named ? "volume" : "bind",
 					"source", source, "options", options));
 }
 

@@ -28,6 +28,7 @@ int short_args(struct short_form *s, const struct json_at *at, json_t *v)
 		return r;
 	json_decref(s->args);
 	s->args = json_incref(v);
+	s->args_of_image = false;
 	return 0;
 }
 
@@ -39,6 +40,12 @@ int short_entrypoint(struct short_form *s, const struct json_at *at, json_t *v)
 		return r;
 	json_decref(s->entrypoint);
 	s->entrypoint = json_incref(v);
+	if (!s->args_of_image)
+		return 0;
+	/* An image's Cmd are words for its own entrypoint; docker drops them too. */
+	json_decref(s->args);
+	s->args = NULL;
+	s->args_of_image = false;
 	return 0;
 }
 

@@ -19,9 +19,9 @@ const struct short_key short_keys[] = {
 	{ "layers", short_layers, "array of paths",
 	  "directories stacked to be the root, lowest first" },
 	{ "upper", short_upper, "string",
-	  "where changes to the layers go: \"tmpfs\" (the default: they are lost) or a directory" },
+	  "where changes to the layers go: \"tmpfs\" or \"disk\", until it is deleted, \"auto\" (the default) or a directory" },
 	{ "read_only", short_read_only, "boolean", "the payload cannot write to its root" },
-	{ "rootfs_size", NULL, "size", "limit of what may be written to the root" },
+	{ "rootfs_size", short_rootfs_size, "size", "limit of what may be written to the layers, as in 512M" },
 	{ "entrypoint", short_entrypoint, "array of strings", "what stands before args" },
 	{ "args", short_args, "array of strings", "the program and its arguments" },
 	{ "env_file", short_env_file, "path or array of paths", "files of NAME=value lines" },
@@ -39,7 +39,7 @@ const struct short_key short_keys[] = {
 	{ "pids", short_pids, "integer", "how many processes and threads; -1: no limit" },
 	{ "tmpfs", short_tmpfs, "array of strings", "PATH[:OPTIONS], as in /run:size=16m" },
 	{ "volumes", short_volumes, "array of strings",
-	  "SOURCE:PATH[:OPTIONS]; ro, rw, nosuid, nodev, noexec, a propagation…" },
+	  "[SOURCE:]PATH[:OPTIONS]: a folder, or a volume's name; ro, rw, nosuid, nodev, noexec, nocopy, a propagation…" },
 	{ "devices", short_devices, "array of strings", "/dev/X[:/dev/Y[:rwm]]" },
 	{ "network", short_network, "string, object or array",
 	  "\"none\" (the default), \"host\", the path of a network namespace, \"container:ID\", or networks to join" },
@@ -168,8 +168,24 @@ static int root_path_wins(struct short_form *s, json_t *v)
 				  "root.path: 'layers' make the root already: give one of the two");
 	json_decref(s->layers);
 	json_decref(s->upper);
-	s->layers = s->upper = NULL;
+	json_decref(s->rootfs_size);
+	s->layers = s->upper = s->rootfs_size = NULL;
 	return 0;
+}
+
+/*
+ * A user of the short form that is still to be looked up would win when it is; the numbers that stand in for it until then
+ * are none to merge with.
+ */
+static int user_give_way(struct short_form *s, json_t *sections)
+{
+	json_t *annotations = json_object_get(s->doc, "annotations");
+
+	if (!json_is_object(json_object_get(json_object_get(sections, "process"), "user")) ||
+	    !json_object_get(annotations, SHORT_ANNOTATION "user"))
+		return 0;
+	(void)json_object_del(annotations, SHORT_ANNOTATION "user");
+	return short_set(short_section(s->doc, "process"), "user", json_pack("{s:i, s:i}", "uid", 0, "gid", 0));
 }
 
 /* The OCI sections of a mixed document, over what its short keys made. */
@@ -187,7 +203,9 @@ static int sections_apply(struct short_form *s, json_t *v)
 		if (key_find(key) && !(str_eq(key, "vm") && json_is_object(member)))
 			(void)json_object_del(sections, key);
 	}
-	r = short_merge(s->doc, sections);
+	r = user_give_way(s, sections);
+	if (r == 0)
+		r = short_merge(s->doc, sections);
 	if (r < 0)
 		return r;
 	member = json_object_get(json_object_get(v, "process"), "args");
@@ -197,6 +215,22 @@ static int sections_apply(struct short_form *s, json_t *v)
 		s->entrypoint = NULL;
 	}
 	return json_object_get(json_object_get(v, "root"), "path") ? root_path_wins(s, v) : 0;
+}
+
+/* Whether a document says what its root is. */
+static bool root_is_given(json_t *v)
+{
+	size_t i;
+	json_t *mount;
+
+	json_array_foreach(json_object_get(v, "mounts"), i, mount) {
+		const char *destination = json_string_value(json_object_get(mount, "destination"));
+
+		if (destination && str_eq(destination, "/"))
+			return true;
+	}
+	return json_is_string(json_object_get(json_object_get(v, "root"), "path")) ||
+	       json_string_length(json_object_get(v, "image")) > 0 || json_array_size(json_object_get(v, "layers")) > 0;
 }
 
 static int short_expand(struct short_form *s, json_t *v, json_t *overrides, json_t *defaults)
@@ -210,9 +244,16 @@ static int short_expand(struct short_form *s, json_t *v, json_t *overrides, json
 	if (!s->doc)
 		return -ENOMEM;
 	if (defaults) {
-		r = keys_check(defaults, false);
+		cleanup_json json_t *rest = json_copy(defaults);
+
+		r = rest ? keys_check(rest, false) : fail(ENOMEM, "make a spec");
+		if (r == 0 && (root_is_given(v) || (overrides && root_is_given(overrides)))) {
+			/* Neither its layers nor what its config says; nothing is fetched for it. */
+			(void)json_object_del(rest, "image");
+			(void)json_object_del(rest, "layers");
+		}
 		if (r == 0)
-			r = object_apply(s, defaults);
+			r = object_apply(s, rest);
 		if (r < 0)
 			return fail_in(r, "the configuration's 'defaults'");
 	}
@@ -279,6 +320,7 @@ int spec_expand(json_t *v, json_t *overrides, json_t *defaults, const char *fold
 	json_decref(s.args);
 	json_decref(s.layers);
 	json_decref(s.upper);
+	json_decref(s.rootfs_size);
 	if (r < 0) {
 		json_decref(s.doc);
 		return r;

@@ -31,6 +31,8 @@
  * one path so that no character needs escaping, in this order:
  *	"lowerdir+=ABSOLUTE"	one for each layer, top-most first
  *	"upper=tmpfs"		changes go to memory, or
+ *	"upper=disk"		changes go to a folder that is deleted with the container, or
+ *	"upper=auto"		to one of the two (upper.h), or
  *	"upperdir=ABSOLUTE"	changes go to this directory (rootfs makes a workdir beside it), or
  *	neither			read-only
  * In OCI documents also the classic "lowerdir=A:B" and "workdir=ABSOLUTE".

@@ -10,6 +10,7 @@
 #include "runtime/network-wish.h"
 #include "runtime/spec-short.h"
 #include "runtime/spec.h"
+#include "runtime/upper.h"
 #include "runtime/spec-vm-split.h"
 
 static int refuse(const char *field, const char *why)
@@ -50,8 +51,11 @@ static int mounts_check(const struct spec *spec)
 					  m->destination);
 		if (m->idmap || m->uid_mapping_count || m->gid_mapping_count)
 			return fail_plain(ENOTSUP, "mounts: id maps of '%s' are not supported with 'vm'", m->destination);
+		if (m->volume)
+			return fail_plain(ENOTSUP, "mounts: '%s' is a volume: not supported with 'vm' yet, bind a folder",
+					  m->destination);
 		for (size_t k = 0; k < m->options.count; k++)
-			if (str_starts(m->options.items[k], "upperdir="))
+			if (str_starts(m->options.items[k], "upperdir=") || str_eq(m->options.items[k], UPPER_OPTION))
 				return fail_plain(ENOTSUP, "mounts: 'upperdir' (or 'upper' other than tmpfs) is not supported "
 						  "with 'vm'");
 	}

@@ -16,6 +16,7 @@
 #include "runtime/spec-short-internal.h"
 #include "runtime/spec-short.h"
 #include "runtime/spec.h"
+#include "runtime/upper.h"
 
 #define MONITOR_INSIDE "/nacelle-vmm"
 
@@ -80,6 +81,9 @@ static int lower_share(struct splitting *s, json_t *options, const char *option)
 
 	if (path)
 		return layer_share(s, options, path, strlen(path));
+	/* A guest has no disk of its own. */
+	if (str_eq(option, UPPER_AUTO))
+		option = "upper=tmpfs";
 	path = str_starts(option, "lowerdir=");
 	if (!path)
 		return short_append(options, json_string(option));

@@ -57,6 +57,9 @@ static const struct json_field record_fields[] = {
 	{ "poststopOwed", json_get_bool, AT(state.poststop_owed), JSON_OPTIONAL, NULL, NULL },
 	{ "resctrlOwed", json_get_bool, AT(state.resctrl_owed), JSON_OPTIONAL, NULL, NULL },
 	{ "created", json_get_string, AT(state.created), JSON_REQUIRED, NULL, NULL },
+	{ "imageStore", json_get_string, AT(state.image_store), JSON_ABSOLUTE, NULL, NULL },
+	{ "volumes", json_get_strings, AT(state.volumes), JSON_NOT_EMPTY, NULL, NULL },
+	{ "volumesGo", json_get_bool, AT(state.volumes_go), JSON_OPTIONAL, NULL, NULL },
 	{ "log", json_get_string, AT(state.log), JSON_ABSOLUTE, NULL, NULL },
 	{ "annotations", json_get_map, AT(state.annotations), JSON_OPTIONAL, NULL, NULL },
 	{ .name = NULL },
@@ -76,17 +79,29 @@ static json_t *annotations_json(const struct str_list *list)
 	return v;
 }
 
+/* NULL: none, which most have. */
+static json_t *volumes_json(const struct str_list *list)
+{
+	json_t *v = list->count ? json_array() : NULL;
+
+	for (size_t i = 0; v && i < list->count; i++)
+		(void)json_array_append_new(v, json_string(list->items[i]));
+	return v;
+}
+
 int state_write(const struct state_dir *dir, const struct state *state)
 {
 	cleanup_json json_t *v = json_pack(
-		"{si ss ss ss ss si sI si sI ss ss* ss* ss* sb sb sb sb sb ss ss* so}", "version", STATE_VERSION, "id",
+		"{si ss ss ss ss si sI si sI ss ss* ss* ss* sb sb sb sb sb ss ss* ss* so* sb so}", "version", STATE_VERSION, "id",
 		state->id, "ociVersion", state->oci_version, "phase", phase_names[state->phase].name,
 		"bootId", state->boot_id, "pid", (int)state->pid, "pidStart", (json_int_t)state->pid_start,
 		"keeperPid", (int)state->keeper_pid, "keeperStart", (json_int_t)state->keeper_start,
 		"bundle", state->bundle, "rootfs", state->rootfs, "cgroupPath", state->cgroup_path,
 		"cgroupUnit", state->cgroup_unit,
 		"cgroupMade", state->cgroup_made, "removeAtExit", state->remove_at_exit, "openStdin", state->open_stdin, "poststopOwed",
-		state->poststop_owed, "resctrlOwed", state->resctrl_owed, "created", state->created, "log", state->log, "annotations",
+		state->poststop_owed, "resctrlOwed", state->resctrl_owed, "created", state->created, "log", state->log,
+		"imageStore", state->image_store, "volumes", volumes_json(&state->volumes), "volumesGo", state->volumes_go,
+		"annotations",
 		annotations_json(&state->annotations));
 	cleanup_free char *text = v ? json_text(v) : NULL;
 
@@ -165,7 +180,9 @@ void state_done(struct state *state)
 	free(state->cgroup_unit);
 	free(state->created);
 	free(state->log);
+	free(state->image_store);
 	str_list_done(&state->annotations);
+	str_list_done(&state->volumes);
 	*state = (struct state){ .pid = 0 };
 }
 

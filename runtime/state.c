@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -108,6 +109,30 @@ static int dir_lock(int fd)
 	if (r < 0 && errno != EWOULDBLOCK)
 		return fail(errno, "lock the state folder");
 	return r == 0;
+}
+
+/* FNV-1a, 64 bits */
+static uint64_t hash(uint64_t h, const void *data, size_t size)
+{
+	const unsigned char *p = data;
+
+	for (size_t i = 0; i < size; i++)
+		h = (h ^ p[i]) * UINT64_C(0x100000001b3);
+	return h;
+}
+
+int state_name(const struct state_dir *dir, const char *id, char ret[STATE_NAME_SIZE])
+{
+	struct stat st;
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	if (fstat(dir->root, &st) < 0)
+		return fail(errno, "look at the folder of all state");
+	h = hash(h, &st.st_dev, sizeof(st.st_dev));
+	h = hash(h, &st.st_ino, sizeof(st.st_ino));
+	h = hash(h, id, strlen(id));
+	(void)snprintf(ret, STATE_NAME_SIZE, "%.*s-%016" PRIx64, STATE_NAME_SHOWN, id, h);
+	return 0;
 }
 
 static int dir_open(int root, const char *id)

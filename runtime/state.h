@@ -47,6 +47,9 @@ struct state {
 	bool poststop_owed;		/* the runtime hooks began, and there are poststop hooks */
 	bool resctrl_owed;		/* a part of resctrl is the container's own, and goes with it */
 	char *created;			/* RFC 3339, UTC */
+	char *image_store;		/* where its image is held, or NULL */
+	struct str_list volumes;	/* names of its volumes, in the order of their mounts */
+	bool volumes_go;		/* those that were made for it go with it */
 	char *log;			/* file of a detached container's output, or NULL */
 	char boot_id[PROC_BOOT_ID_SIZE];
 	struct str_list annotations;
@@ -67,6 +70,15 @@ int state_id_check(const char *id);
 
 /* state_root_open() - the folder of all state, made (0700) when missing. Return: fd, or a recorded failure. */
 int state_root_open(const char *root);
+
+/*
+ * state_name() - a file's name for what a container has outside of its folder
+ *
+ * With a hash of the state folder's own identity in it, since containers of two state folders may share an id, and the data.
+ * Room is left for what others put in front or behind. Return: 0 or a recorded failure.
+ */
+enum { STATE_NAME_SHOWN = 150, STATE_NAME_SIZE = STATE_NAME_SHOWN + 18 };
+int state_name(const struct state_dir *dir, const char *id, char ret[STATE_NAME_SIZE]);
 
 /*
  * state_make() - reserve @id: its folder made and locked

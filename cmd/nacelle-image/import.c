@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * import: one layer out of a tar or a folder, with a config made of --change options.
+ * import, and commit: one layer out of a tar or a folder, with a config made of --change options.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -82,6 +82,38 @@ static int config_make(const struct settings *settings, json_t **ret)
 			return usage_fail("import", "--change: '%s' has a wrong value", text);
 	}
 	*ret = steal_ptr(&config);
+	return 0;
+}
+
+int verb_commit(const struct settings *settings, size_t count, char **operands)
+{
+	cleanup_reference struct reference name = { .registry = NULL };
+	struct platform platform = { .os = NULL };
+	cleanup_store struct store *store = NULL;
+	cleanup_image struct image *base = NULL;
+	cleanup_json json_t *config = NULL;
+	cleanup_fd int fd = open(operands[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct settings own = *settings;
+	char digest[DIGEST_TEXT];
+	struct load load;
+	int r;
+
+	if (fd < 0)
+		return fail(errno, "open '%s'", operands[1]);
+	own.name = count > 2 ? operands[2] : NULL;
+	r = config_make(settings, &config);
+	if (r >= 0)
+		r = store_need(settings, &store);
+	if (r >= 0)
+		r = image_need(store, operands[0], &base, NULL);
+	if (r >= 0)
+		r = load_prepare(&own, store, &name, &platform, &load);
+	if (r >= 0)
+		r = image_commit(&load, base, fd, config, digest);
+	platform_done(&platform);
+	if (r < 0)
+		return fail_in(r, "commit '%s'", operands[0]);
+	(void)printf("%s\n", digest);
 	return 0;
 }
 

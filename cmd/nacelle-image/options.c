@@ -38,7 +38,7 @@ static const struct row rows[] = {
 	FLAG("plain-http", 0, plain_http, " pull push ", "without TLS; for other than loopback addresses"),
 	FLAG("insecure", 0, insecure, " pull push ", "with TLS, but do not check the certificate"),
 	TEXT("policy", 0, policy, "FILE", " pull load ", "whom to trust (containers-policy.json(5))"),
-	{ "change", 'c', KIND_LIST, offsetof(struct settings, changes), "KEY=VALUE", " import ",
+	{ "change", 'c', KIND_LIST, offsetof(struct settings, changes), "KEY=VALUE", " import commit ",
 	  "set part of the config: CMD, ENTRYPOINT (JSON lists), ENV, USER, WORKDIR, LABEL, EXPOSE, VOLUME, STOPSIGNAL" },
 	TEXT("output", 'o', output, "FILE", " export ", "write to a file"),
 	TEXT("format", 0, format, "FORMAT", " images inspect history ", "table or json"),

@@ -38,8 +38,11 @@ COMMAND(again);
 COMMAND(attach);
 COMMAND(check);
 COMMAND(checkpoint);
+COMMAND(commit);
+COMMAND(cp);
 COMMAND(create);
 COMMAND(delete);
+COMMAND(diff);
 COMMAND(events);
 COMMAND(exec);
 COMMAND(features);
@@ -60,5 +63,6 @@ COMMAND(state);
 COMMAND(stats);
 COMMAND(stop);
 COMMAND(update);
+COMMAND(volume);
 COMMAND(wait);
 #undef COMMAND

@@ -8,12 +8,13 @@
 #include "cmd/nacelle/options.h"
 
 struct delete_options {
-	bool force, regex;
+	bool force, regex, volumes;
 };
 
 const struct option_row delete_options[] = {
 	{ "force", 'f', OPTION_FLAG, offsetof(struct delete_options, force), NULL,
 	  "kill what runs; an unknown container is no failure" },
+	{ "volumes", 'v', OPTION_FLAG, offsetof(struct delete_options, volumes), NULL, "and the volumes that were made for it alone" },
 	{ "regex", 'r', OPTION_FLAG, offsetof(struct delete_options, regex), NULL,
 	  "ID is a regular expression: all that it fits" },
 	{ .name = NULL },
@@ -22,7 +23,7 @@ const struct option_row delete_options[] = {
 static int delete_one(const struct globals *globals, const char *id, const void *data)
 {
 	const struct delete_options *o = data;
-	int r = container_delete(&globals->place, id, o->force);
+	int r = (o->volumes ? container_delete_whole : container_delete)(&globals->place, id, o->force);
 
 	return r == CONTAINER_NOT_FOUND ? container_no_such(id) : r;
 }

@@ -16,6 +16,7 @@
 #include "runtime/base/json.h"
 #include "runtime/bundle.h"
 #include "runtime/image-root.h"
+#include "runtime/state.h"
 
 enum how {
 	HOW_TEXT,	/* a string as it is */
@@ -229,13 +230,15 @@ static int image_load_spec(const char *name, json_t *v, struct run_target *t)
 /* Anything but a path: an image, or with a bundle around us and nothing behind it, runc's bare ID. */
 static int word_load(const char *word, bool alone, json_t *v, struct run_target *t)
 {
+	cleanup_free char *stored = NULL;
 	struct stat st;
 
-	if (!alone || stat("config.json", &st) < 0)
+	if (!alone || stat("config.json", &st) < 0 || state_id_check(word) < 0)
 		return image_load_spec(word, v, t);
-	if (image_root_is_stored(word))
+	stored = image_root_stored(word);
+	if (stored)
 		return fail_plain(EINVAL, "'%s' is both an image and an ID for the bundle around us: 'run -b . %s' runs the "
-				  "bundle, 'run %s -- COMMAND' or another folder the image", word, word, word);
+				  "bundle, 'run %s' the image", word, word, stored);
 	t->id = word;
 	t->literal = true;
 	return bundle_load_folder(".", v, t->bundle);

@@ -46,7 +46,7 @@ const struct option_row run_options[] = {
 	{ "detach-keys", 0, OPTION_STRING, RUN(detach_keys), "KEYS", "with --tty: leave it by these (" DETACH_KEYS_DEFAULT ")" },
 	{ "env", 'e', OPTION_LIST, RUN(env), "NAME[=VALUE]", "environment; without a value: ours" },
 	{ "env-file", 0, OPTION_LIST, RUN(env_file), "FILE", "environment, a line each" },
-	{ "volume", 'v', OPTION_LIST, RUN(volumes), "SOURCE:PATH[:OPTIONS]", "mount a folder or file of the host" },
+	{ "volume", 'v', OPTION_LIST, RUN(volumes), "[SOURCE:]PATH[:OPTIONS]", "mount a folder or file of the host, or a volume" },
 	{ "tmpfs", 0, OPTION_LIST, RUN(tmpfs), "PATH[:OPTIONS]", "mount a file system in memory" },
 	{ "device", 0, OPTION_LIST, RUN(devices), "SOURCE[:PATH[:rwm]]", "give it a device" },
 	{ "memory", 'm', OPTION_STRING, RUN(memory), "SIZE", "limit of its memory, as in 64M" },
@@ -132,6 +132,7 @@ static int run_create(struct run *run, const int stdio[3], bool at_once, struct 
 	options.preserve_fds = (unsigned int)run->o.preserve_fds + run->activation.listen_fds;
 	options.keep_terminal = run->terminal;
 	options.at_once = at_once;
+	options.passing = !run->o.detach && !run->o.keep;
 	options.remove_at_exit = run->o.remove;
 	options.log = run->log;
 	options.kept = run->o.detach;

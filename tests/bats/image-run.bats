@@ -43,6 +43,19 @@ setup_file()
 	is "entry other words"
 	run -0 nacelle run --entrypoint sh full -c 'id -u; pwd; echo $A $B'
 	is $'1000\n/made/here\nimage image'
+	# the image's words are for its own entrypoint
+	run -0 nacelle run --entrypoint pwd full
+	is /made/here
+	run -125 nacelle run --entrypoint "" full
+	has args
+	echo '{"image":"full","entrypoint":["echo","file"]}' >spec.json
+	run -0 nacelle run ./spec.json
+	is file
+	echo '{"image":"full","entrypoint":["echo","file"],"args":["words"]}' >spec.json
+	run -0 nacelle run ./spec.json
+	is "file words"
+	run -0 nacelle run --entrypoint echo ./spec.json
+	is words
 	run -0 nacelle run --entrypoint "" -e B=flag -u 7:8 -w /tmp full sh -c 'id -u; pwd; echo $A $B'
 	is $'7\n/tmp\nimage flag'
 	jq -n '{ image: "full", entrypoint: [], args: ["sh", "-c", "id -u; echo $A $B; pwd"], env: { A: "file" }, user: "root", cwd: "/" }' >spec.json
@@ -51,6 +64,42 @@ setup_file()
 	jq '. + { process: { env: ["A=section"] } }' spec.json >mixed.json
 	run -0 nacelle run ./mixed.json
 	has "section image"
+	# the image's user is a name, looked up late
+	jq '. + { process: { user: { uid: 7 } } } | del(.user)' spec.json >mixed.json
+	run -0 nacelle run ./mixed.json sh -c 'id -u; id -g'
+	is $'7\n0'
+	run -0 nacelle run -u user ./mixed.json sh -c 'id -u'
+	is 1000
+}
+
+@test "the configuration's default image gives way to what a document has for a root" {
+	export XDG_CONFIG_HOME=$PWD/config
+	mkdir -p config/nacelle
+	echo '{"defaults":{"image":"full"}}' >config/nacelle/config.json
+	jq -n --arg l "$ROOTFS" '{ layers: [$l], args: ["sh", "-c", "echo $A $(id -u)"] }' >spec.json
+	run -0 nacelle run ./spec.json
+	is 0
+	run -0 nacelle spec --expand spec.json
+	not has io.nacelle.image
+	jq -n --arg l "$ROOTFS" '{ root: { path: $l }, cwd: "/", args: ["sh", "-c", "echo $A $(id -u)"] }' >spec.json
+	run -0 nacelle run ./spec.json
+	is 0
+	run -0 nacelle run plain sh -c 'echo $A $(id -u)'
+	is 0
+	echo '{"env":[]}' >spec.json
+	run -0 nacelle run ./spec.json
+	is "entry cmd"
+	# one that is not there is not asked for
+	echo '{"defaults":{"image":"127.0.0.1:1/nothing"}}' >config/nacelle/config.json
+	run -0 nacelle run plain true
+}
+
+@test "a hold is released in the store where it was taken" {
+	keeps
+	nacelle run -d --name "$ID" plain sleep 1000
+	[ -n "$(ls -A "$NACELLE_STORE/uses")" ]
+	NACELLE_STORE=$PWD/other nacelle delete --force "$ID"
+	[ -z "$(ls -A "$NACELLE_STORE/uses")" ]
 }
 
 @test "the expansion shows it all, labels and ports are notes" {
@@ -114,11 +163,134 @@ setup_file()
 	nothing_left
 }
 
+@test "upper disk: what is written is on the disk until the container is deleted" {
+	keeps
+	echo '{"image":"plain","upper":"disk","args":["sh","-c","echo kept >/new; sleep 1000"]}' >spec.json
+	nacelle run -d --name "$ID" ./spec.json
+	nacelle run -d --name "${ID}b" ./spec.json
+	for_state() { nacelle exec "$1" sh -c 'until [ -s /new ]; do sleep 0.1; done'; }
+	for_state "$ID"
+	for_state "${ID}b"
+	run -0 find "$DATA/uppers" -path '*/upper/new'
+	[ "${#lines[@]}" = 2 ]
+	run -0 nacelle exec "$ID" sh -c 'rm /etc/group; cat /new; i=0; mkdir /deep; cd /deep; while [ $i -lt 80 ]; do mkdir d; cd d; i=$((i + 1)); done'
+	is kept
+	nacelle delete --force "$ID"
+	run -0 nacelle exec "${ID}b" cat /new
+	is kept
+	nacelle delete --force "${ID}b"
+	[ -z "$(find "$DATA/uppers" -mindepth 2)" ]
+	run -0 nacelle run plain cat /etc/group
+}
+
+@test "what is written is on the disk where a container stays, in memory where run waits for it" {
+	keeps
+	run -0 nacelle run plain sh -c 'echo x >/new; grep " / " /proc/self/mountinfo'
+	not has volatile
+	[ -z "$(ls -A "$DATA/uppers" 2>/dev/null)" ]
+	nacelle run -d --name "$ID" plain sh -c 'echo kept >/new; sleep 1000'
+	run -0 nacelle exec "$ID" sh -c 'until [ -s /new ]; do sleep 0.1; done; grep " / " /proc/self/mountinfo'
+	has volatile
+	run -0 find "$DATA/uppers" -path '*/upper/new'
+	[ "${#lines[@]}" = 1 ]
+	nacelle delete --force "$ID"
+	[ -z "$(find "$DATA/uppers" -mindepth 2)" ]
+	# no disk that could be one: memory, unless it is asked for
+	mkdir data2 low up2 work2 && mount -t overlay o -o lowerdir=low,upperdir=up2,workdir=work2 data2
+	DATA=$PWD/data2
+	nacelle run -d --name "$ID" plain sh -c 'echo kept >/new; sleep 1000'
+	run -0 find data2/uppers -mindepth 1
+	[ -z "$output" ]
+	nacelle delete --force "$ID"
+	umount data2
+}
+
+@test "rootfs_size limits what is written, in memory; on a disk without quotas it is refused" {
+	echo '{"image":"plain","rootfs_size":"1M","args":["sh","-c","head -c 3000000 /dev/zero >/big; df -k / | tail -n 1"]}' >spec.json
+	run nacelle run ./spec.json
+	has "1024      1024         0 100%"
+	keeps
+	jq '.args = ["sh", "-c", "head -c 3000000 /dev/zero >/big; echo ended >/dev/shm/e; sleep 1000"]' spec.json >stays.json
+	nacelle run -d --name "$ID" ./stays.json
+	nacelle exec "$ID" sh -c 'until [ -s /dev/shm/e ]; do sleep 0.1; done'
+	run -0 nacelle exec "$ID" stat -c %s /big
+	[ "$output" -lt 1100000 ]
+	nacelle delete --force "$ID"
+	jq '.upper = "disk"' spec.json >disk.json
+	DATA=$BATS_FILE_TMPDIR/store/data run -125 nacelle run ./disk.json
+	has "has no project quotas"
+	one_line
+	jq '.upper = "./dir"' spec.json >dir.json
+	run -125 nacelle run ./dir.json
+	has "rootfs_size: "
+	nothing_left
+}
+
+# bats test_tags=lab
+@test "rootfs_size on a disk with project quotas" {
+	keeps
+	truncate -s 64M disk
+	mkfs.ext4 -q -O quota,project disk
+	mkdir data
+	mount -o loop,prjquota disk data
+	DATA=$PWD/data
+	echo '{"image":"plain","rootfs_size":"2M","args":["sh","-c","head -c 8000000 /dev/zero >/big; echo ended >/dev/shm/e; sleep 1000"]}' >spec.json
+	nacelle run -d --name "$ID" ./spec.json
+	nacelle run -d --name "${ID}b" ./spec.json
+	for id in "$ID" "${ID}b"; do
+		nacelle exec "$id" sh -c 'until [ -s /dev/shm/e ]; do sleep 0.1; done'
+		run -0 nacelle exec "$id" stat -c %s /big
+		[ "$output" -lt 2200000 ]
+		[ "$output" -gt 1500000 ]
+	done
+	run -0 find data/uppers -path '*/upper/big'
+	[ "${#lines[@]}" = 2 ]
+	nacelle delete --force "$ID"
+	nacelle delete --force "${ID}b"
+	[ -z "$(find data/uppers -mindepth 2)" ]
+	umount data
+}
+
+@test "an upper that was volatile is not taken up again unasked" {
+	jq -n --arg l "$PWD/l" --arg u "$PWD/u" '{ ociVersion: "1.0.2", args: ["true"], mounts: [{ destination: "/", type: "overlay", source: "overlay",
+		options: ["lowerdir+=\($l)", "upperdir=\($u)", "volatile"] }] }' >spec.json
+	cp -a "$ROOTFS" l
+	nacelle run ./spec.json
+	run -125 nacelle run ./spec.json
+	has "remove '$PWD/u.work'"
+	one_line
+	rm -r u.work
+	nacelle run ./spec.json
+}
+
+@test "upper disk: a failed start and another boot leave nothing, a user namespace is refused" {
+	echo '{"image":"plain","upper":"disk","args":["/not-there"]}' >spec.json
+	run -127 nacelle run ./spec.json
+	[ -z "$(find "$DATA/uppers" -mindepth 2)" ]
+	mkdir -p "$DATA/uppers/11111111-of-another-boot/x/upper/y"
+	ln -s / "$DATA/uppers/11111111-of-another-boot/x/upper/link"
+	echo '{"image":"plain","upper":"disk","args":["sh","-c","cat /etc/group >/g && ls /g"]}' >spec.json
+	run -0 nacelle run ./spec.json
+	is /g
+	[ -z "$(find "$DATA/uppers" -path '*another-boot*' -o -mindepth 2)" ]
+	[ -e /etc/passwd ]
+	jq '. + { linux: { namespaces: [{ type: "user" }], uidMappings: [{ containerID: 0, hostID: 100000, size: 65536 }], gidMappings: [{ containerID: 0, hostID: 100000, size: 65536 }] } }' spec.json >user.json
+	run -125 nacelle run ./user.json
+	has 'upper: "disk" is not supported in a user namespace'
+	one_line
+	nothing_left
+}
+
 @test "layers beside an image are a contradiction; a bundle's ID that is an image is ambiguous" {
 	cp "$BUNDLE/config.json" .
 	run -125 nacelle run plain
 	has "both an image and an ID"
 	one_line
+	has "'run -b . plain' runs the bundle, 'run localhost/plain:latest' the image"
+	run -0 nacelle run -b . plain
+	# the image, which has nothing to run by itself
+	run -125 nacelle run localhost/plain:latest
+	has "process.args"
 	echo '{"image":"plain","layers":["/"],"args":["true"]}' >spec.json
 	run -125 nacelle run ./spec.json
 	has "spec.json: image: "
@@ -127,15 +299,18 @@ setup_file()
 	has "image: must be"
 }
 
-# config_is JQ - the image `plain` with another config, as a hostile registry would have sent it: stored by its new digests
+# config_is [--whole] [IMAGE] JQ - an image, `plain` if not said, with another config, as a hostile registry would have sent it: stored by its new digests
 config_is()
 {
-	local dir=layout config manifest
+	local dir=layout config manifest image=plain part='.config |= ((. // {}) | %s)'
+	[ "$1" != --whole ] || { part=%s && shift; }
+	[ $# = 1 ] || { image=$1 && shift; }
 	rm -rf $dir
-	"$IMAGE" save plain "oci:$dir:x"
+	"$IMAGE" save "$image" "oci:$dir:x"
 	manifest=$(jq -r '.manifests[0].digest' $dir/index.json)
 	config=$(jq -r .config.digest "$dir/blobs/${manifest/://}")
-	jq -c ".config |= ((. // {}) | $1)" "$dir/blobs/${config/://}" >new.config
+	# shellcheck disable=SC2059 # it is one
+	jq -c "$(printf "$part" "$1")" "$dir/blobs/${config/://}" >new.config
 	new=$(sha256sum new.config | cut -d' ' -f1)
 	cp new.config "$dir/blobs/sha256/$new"
 	jq -c --arg d "sha256:$new" --argjson s "$(stat -c %s new.config)" '.config.digest = $d | .config.size = $s' \
@@ -193,4 +368,56 @@ config_is()
 	nacelle delete --force "$ID"
 	nacelle run -d --name "$ID" --no-healthcheck sick
 	[ "$(state .health)" = null ]
+}
+
+@test "what docker puts up with in a config is no reason not to run it" {
+	config_is '.Labels = { "": "empty", "a=b": "c", fine: "d" } | .ExposedPorts = { "80": {}, "http": {}, "53/udp": {}, "0/tcp": {}, "1-2/x": {}, "99999": {}, "8000-8010/tcp": {} }'
+	run -0 nacelle run hostile echo ran
+	has ran
+	has 'the label "" has no usable name, ignoring'
+	has 'the label "a=b" has no usable name, ignoring'
+	has 'the exposed port "http" is none, ignoring'
+	echo '{"image":"hostile","args":["true"]}' >spec.json
+	run -0 --separate-stderr nacelle spec --expand spec.json
+	[ "$(jq -r '.annotations["io.nacelle.image_ports"]' <<<"$output")" = "80 53/udp 8000-8010/tcp" ]
+	[ "$(jq -r '.annotations["io.nacelle.label.fine"]' <<<"$output")" = d ]
+	nothing_left
+}
+
+@test "an image for another system is refused, by load and by run" {
+	run -125 config_is --whole plain '.os = "windows"'
+	has "only 'linux'"
+	one_line
+	"$IMAGE" import "$BATS_FILE_TMPDIR/rootfs" windows
+	config=$("$IMAGE" inspect windows | jq -r .id | sed s/sha256://)
+	sed -i 's/"os":"linux"/"os":"plan9"/' "$NACELLE_STORE"/blobs/sha256/"$config"
+	run -125 nacelle run windows true
+	has "plan9"
+	one_line
+}
+
+@test "a config that leads out or is huge does nothing outside of the root" {
+	rootfs_own
+	place=$BATS_TEST_TMPDIR/outside
+	mkdir "$place"
+	ln -s "../../../../../../../../..$place" "$ROOTFS/out"
+	ln -s /proc/1/root "$ROOTFS/magic"
+	"$IMAGE" import "$ROOTFS" links
+	config_is links '.WorkingDir = "/out/made"'
+	run -0 nacelle run hostile pwd
+	is "$place/made"
+	config_is links ".WorkingDir = \"/magic$place/made\""
+	run -125 nacelle run hostile pwd
+	one_line
+	config_is links '.WorkingDir = ("/a" * 3000)'
+	run -125 nacelle run hostile pwd
+	one_line
+	config_is links '.Env = ["A=" + ("x" * 3000000)]'
+	run -125 nacelle run hostile pwd
+	one_line
+	config_is links ".Healthcheck = { Test: [\"CMD-SHELL\", \"touch $place/made\"] } | .Volumes = { \"/../..$place/made\": {} }"
+	run -0 nacelle run hostile pwd
+	is /
+	[ -z "$(ls -A "$place")" ]
+	nothing_left
 }

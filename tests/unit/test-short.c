@@ -117,24 +117,26 @@ static void test_layers_become_the_root(void)
 	CHECK_STR(o->items[0], "lowerdir+=/spec/../top");
 	CHECK_STR(o->items[1], "lowerdir+=/a:b,c");
 	CHECK_STR(o->items[2], "lowerdir+=/spec/base");
-	CHECK_STR(o->items[3], "upper=tmpfs");
+	CHECK_STR(o->items[3], "upper=auto");
 	CHECK(!spec->root_readonly && !spec->root_path);
 }
 
 static void test_the_upper_of_the_layers(void)
 {
 	cleanup_spec struct spec *dir = expand_read("{" RUN ", 'upper': './up'}", NULL);
+	cleanup_spec struct spec *disk = expand_read("{" RUN ", 'upper': 'disk'}", NULL);
 	cleanup_spec struct spec *none = expand_read("{" RUN ", 'read_only': true}", NULL);
 	cleanup_spec struct spec *both =
 		expand_read("{" RUN ", 'read_only': true, 'upper': 'tmpfs'}", NULL);
 	cleanup_spec struct spec *flag = expand_read("{" RUN "}", "{'read_only': true}");
 
 	CHECK(dir && str_list_has(&dir->mounts[0].fs_options, "upperdir=/spec/up"));
+	CHECK(disk && str_list_has(&disk->mounts[0].fs_options, "upper=disk"));
 	/* Where mounts go is made in the upper, whoever may write there afterwards. */
-	CHECK(none && str_list_has(&none->mounts[0].fs_options, "upper=tmpfs") && none->root_readonly);
+	CHECK(none && str_list_has(&none->mounts[0].fs_options, "upper=auto") && none->root_readonly);
 	CHECK(both && str_list_has(&both->mounts[0].fs_options, "upper=tmpfs") &&
 	      both->root_readonly);
-	CHECK(flag && str_list_has(&flag->mounts[0].fs_options, "upper=tmpfs") && flag->root_readonly);
+	CHECK(flag && str_list_has(&flag->mounts[0].fs_options, "upper=auto") && flag->root_readonly);
 	refused((struct refusal[]){
 		{ "{'args': ['a']}", "there is no root file system: give 'layers'" },
 		{ "{'args': ['a'], 'upper': 'tmpfs', 'root': {'path': 'r'}}",
@@ -394,7 +396,6 @@ static void test_unknown_and_later_keys_are_refused(void)
 		{ "{" RUN ", 'zzzzzzz': 1}", "\"zzzzzzz\" is not a known key" },
 		{ "{" RUN ", 'image': 5}", "image: must be the name of an image, not an integer" },
 		{ "{" RUN ", 'init': 1}", "init: must be true or false, not an integer" },
-		{ "{" RUN ", 'rootfs_size': '1G'}", "rootfs_size: not supported yet" },
 		{ "{" RUN ", 'restart': 'sometimes'}", "restart: \"sometimes\" is not one of \"no\", \"on-failure\"" },
 		{ "{" RUN ", 'restart': 'always:3'}", "restart: \"always:3\" is not one of" },
 		{ "{" RUN ", 'restart': 'on-failure:x'}", "restart: \"on-failure:x\" is not one of" },
@@ -408,6 +409,9 @@ static void test_unknown_and_later_keys_are_refused(void)
 		{ "{" RUN ", 'log': {'max_size': '10'}}", "log.max_size: \"10\" is not a size of 4k or more" },
 		{ "{" RUN ", 'log': {'max_file': 0}}", "log.max_file: \"0\" is not a number from 1" },
 		{ "{" RUN ", 'log': 'none'}", "log: must be an object" },
+		{ "{" RUN ", 'rootfs_size': 'much'}", "rootfs_size: \"much\" is not a size" },
+		{ "{" RUN ", 'rootfs_size': 5}", "rootfs_size: must be 4096 bytes or more" },
+		{ "{" RUN ", 'rootfs_size': '1G', 'upper': '/dir'}", "rootfs_size: limits what is written to 'layers'" },
 		{ "{" RUN ", 'vm': 1}", "vm: must be true or false" },
 		{ NULL, NULL },
 	});

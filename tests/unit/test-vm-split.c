@@ -77,7 +77,7 @@ static void test_each_part_goes_where_its_kernel_is(void)
 static void test_layers_become_shares(void)
 {
 	struct spec *spec = spec_of("{" ALL ", 'mounts': [{'destination': '/', 'type': 'overlay', 'source': 'overlay',"
-				    "'options': ['lowerdir=/a:b', 'upper=tmpfs']}], 'linux': {'namespaces': [" NS "]}}");
+				    "'options': ['lowerdir=/a:b', 'upper=auto']}], 'linux': {'namespaces': [" NS "]}}");
 	struct vm_split split;
 
 	CHECK_INT(vm_split(spec, "/bundle", "/shares", &parts, &split), 0);

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Both sides are hostile: a payload may put a link, a pipe or a folder where a file was a moment ago. So a file is judged and
+ * read by one fd; what is made is made anew, under a name that did not exist, and changed by its fd alone, never by name.
+ */
+#include "runtime/tree-copy.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "image/tree.h"
+#include "runtime/base/error.h"
+#include "runtime/base/fd.h"
+#include "runtime/base/str.h"
+
+enum { DEPTH_MAX = 256 };
+
+static int folder_copy(const struct tree_copy *how, int from, int to, int depth);
+
+static uid_t owner_of(const struct tree_copy *how, const struct stat *st)
+{
+	return how->owners ? st->st_uid : how->uid;
+}
+
+static gid_t group_of(const struct tree_copy *how, const struct stat *st)
+{
+	return how->owners ? st->st_gid : how->gid;
+}
+
+/* A file system without them, or on which they may not be set, is fine for all but capabilities and what asked for owners. */
+static int xattrs_copy(const struct tree_copy *how, int in, int out)
+{
+	cleanup_free char *list = malloc(XATTR_LIST_MAX), *value = malloc(XATTR_SIZE_MAX);
+	ssize_t len;
+
+	if (!list || !value)
+		return fail(ENOMEM, "attributes");
+	len = flistxattr(in, list, XATTR_LIST_MAX);
+	for (const char *name = list; len > 0 && name < list + len; name += strlen(name) + 1) {
+		ssize_t n;
+
+		if (!str_starts(name, "user.") && !str_eq(name, "security.capability"))
+			continue;
+		if (str_starts(name, "user.overlay."))
+			continue;
+		n = fgetxattr(in, name, value, XATTR_SIZE_MAX);
+		if (n >= 0 && fsetxattr(out, name, value, (size_t)n, 0) < 0 && how->owners)
+			return fail(errno, "copy the attribute '%s'", name);
+	}
+	return 0;
+}
+
+/* Owner first: changing it takes set-id bits and capabilities away. */
+static int finish(const struct tree_copy *how, int in, int out, const struct stat *st)
+{
+	const struct timespec times[2] = { st->st_atim, st->st_mtim };
+	int r;
+
+	if (fchown(out, owner_of(how, st), group_of(how, st)) < 0)
+		return fail(errno, "set the owner");
+	r = xattrs_copy(how, in, out);
+	if (r < 0)
+		return r;
+	if (fchmod(out, st->st_mode & 07777) < 0)
+		return fail(errno, "set the mode");
+	return futimens(out, times) < 0 ? fail(errno, "set the times") : 0;
+}
+
+/* What stands in the way and is no folder. */
+static int way_clear(int to, const char *as)
+{
+	if (unlinkat(to, as, 0) == 0 || errno == ENOENT)
+		return 0;
+	return fail(errno, errno == EISDIR ? "a folder is in the way" : "remove what was there");
+}
+
+static int file_copy(const struct tree_copy *how, int in, int to, const char *as, const struct stat *st)
+{
+	cleanup_fd int out = -1;
+	ssize_t n;
+	int r = way_clear(to, as);
+
+	if (r < 0)
+		return r;
+	out = openat(to, as, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (out < 0)
+		return fail(errno, "make it");
+	do
+		n = sendfile(out, in, NULL, SSIZE_MAX & ~4095L);
+	while (n > 0 || (n < 0 && errno == EINTR));
+	if (n < 0)
+		return fail(errno, "copy it");
+	return finish(how, in, out, st);
+}
+
+static int link_copy(const struct tree_copy *how, int from, const char *name, int to, const char *as, const struct stat *st)
+{
+	const struct timespec times[2] = { st->st_atim, st->st_mtim };
+	char link[PATH_MAX];
+	ssize_t n = readlinkat(from, name, link, sizeof(link) - 1);
+	int r = n < 0 ? fail(errno, "read the link") : way_clear(to, as);
+
+	if (r < 0)
+		return r;
+	link[n] = '\0';
+	if (symlinkat(link, to, as) < 0)
+		return fail(errno, "make the link");
+	if (fchownat(to, as, owner_of(how, st), group_of(how, st), AT_SYMLINK_NOFOLLOW) < 0)
+		return fail(errno, "set the owner");
+	(void)utimensat(to, as, times, AT_SYMLINK_NOFOLLOW);
+	return 0;
+}
+
+/* Pipes and devices have their mode from the start (our umask is 0), so that nothing is changed by name but the owner. */
+static int node_copy(const struct tree_copy *how, int to, const char *as, const struct stat *st)
+{
+	int r = way_clear(to, as);
+
+	if (r < 0)
+		return r;
+	if (mknodat(to, as, st->st_mode & (S_IFMT | 0777), st->st_rdev) < 0)
+		return fail(errno, "make it");
+	return fchownat(to, as, owner_of(how, st), group_of(how, st), AT_SYMLINK_NOFOLLOW) < 0 ? fail(errno, "set the owner") : 0;
+}
+
+static int subfolder_copy(const struct tree_copy *how, int in, int to, const char *as, const struct stat *st, dev_t device,
+			  int depth)
+{
+	bool made = mkdirat(to, as, 0700) == 0;
+	cleanup_fd int out = -1;
+	int r = 0;
+
+	if (!made && errno != EEXIST)
+		return fail(errno, "make the folder");
+	out = openat(to, as, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (out < 0)
+		return fail(errno, errno == ENOTDIR || errno == ELOOP ? "something that is no folder is in the way" :
+									"open the folder");
+	if (!how->one_mount || st->st_dev == device)
+		r = folder_copy(how, in, out, depth + 1);
+	return r < 0 || !made ? r : finish(how, in, out, st);
+}
+
+static int entry_copy(const struct tree_copy *how, int from, const char *name, int to, const char *as, dev_t device, int depth)
+{
+	cleanup_fd int in = -1;
+	struct stat st;
+
+	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
+		return fail(errno, "look at it");
+	if (S_ISSOCK(st.st_mode))
+		return 0;
+	if (S_ISLNK(st.st_mode))
+		return link_copy(how, from, name, to, as, &st);
+	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return node_copy(how, to, as, &st);
+	in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (in < 0 || fstat(in, &st) < 0)
+		return fail(errno, "open it");
+	if (S_ISDIR(st.st_mode))
+		return subfolder_copy(how, in, to, as, &st, device, depth);
+	return S_ISREG(st.st_mode) ? file_copy(how, in, to, as, &st) : fail_plain(EAGAIN, "it changes while it is copied");
+}
+
+static int folder_copy(const struct tree_copy *how, int from, int to, int depth)
+{
+	int again = openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_dir DIR *dir = again < 0 ? NULL : fdopendir(again);
+	struct dirent *entry;
+	struct stat st;
+
+	if (!dir || fstat(from, &st) < 0) {
+		int r = fail(errno, "read the folder");
+
+		if (!dir && again >= 0)
+			(void)close(again);
+		return r;
+	}
+	if (depth > DEPTH_MAX)
+		return fail_plain(ELOOP, "folders are nested more than %d deep", DEPTH_MAX);
+	while ((errno = 0, entry = readdir(dir))) {
+		char shown[STR_QUOTE_SIZE];
+		int r;
+
+		if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, ".."))
+			continue;
+		r = entry_copy(how, from, entry->d_name, to, entry->d_name, st.st_dev, depth);
+		if (r < 0)
+			return fail_in(r, "%s", str_quote(shown, entry->d_name));
+	}
+	return errno ? fail(errno, "read the folder") : 0;
+}
+
+int tree_copy(const struct tree_copy *how, int from, const char *name, int to, const char *as)
+{
+	mode_t mask = umask(0);
+	char shown[STR_QUOTE_SIZE];
+	struct stat st = { .st_dev = 0 };
+	int r = fstat(from, &st) < 0 ? fail(errno, "look at its folder") : entry_copy(how, from, name, to, as, st.st_dev, 0);
+
+	(void)umask(mask);
+	return r < 0 ? fail_in(r, "%s", str_quote(shown, name)) : 0;
+}
+
+int tree_copy_opened(const struct tree_copy *how, int fd, int to, const char *as)
+{
+	cleanup_fd int in = -1;
+	mode_t mask = umask(0);
+	struct stat st;
+	int r;
+
+	if (fstat(fd, &st) < 0)
+		return fail(errno, "look at it");
+	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
+		return fail_plain(EINVAL, "it is neither a file nor a folder");
+	in = fd_reopen(fd, O_RDONLY | O_CLOEXEC);
+	if (in < 0)
+		return fail(-in, "open it");
+	r = S_ISDIR(st.st_mode) ? subfolder_copy(how, in, to, as, &st, st.st_dev, 0) : file_copy(how, in, to, as, &st);
+	(void)umask(mask);
+	return r;
+}
+
+int tree_copy_content(const struct tree_copy *how, int from, int to)
+{
+	mode_t mask = umask(0);
+	int r = folder_copy(how, from, to, 0);
+
+	(void)umask(mask);
+	return r;
+}
