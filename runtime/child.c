@@ -105,7 +105,7 @@ static int loopback_start(struct child *c)
 	const struct spec_namespace *net = &c->spec->linux_.namespaces[NS_NETWORK];
 
 	/* A joined one has it up, and is not ours. */
-	return net->wanted && !net->path && c->joins[NS_NETWORK] < 0 ? net_loopback_up() : 0;
+	return net->wanted && !net->path && !c->network_joined ? net_loopback_up() : 0;
 }
 
 /* Without a rootfs, that is with a joined mount namespace, all of these have nothing to do. */

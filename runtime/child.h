@@ -35,6 +35,7 @@ struct child {
 	bool keep_keyring;
 	unsigned int preserve_fds;		/* the listening sockets among them */
 	const struct machine *machine;		/* the program is its monitor; NULL */
+	bool network_joined;			/* another container's, whatever the spec says */
 	const int *network_files;		/* trees, one for each of NETWORK_FILE_COUNT; see network-files.h */
 	const struct activation *activation;	/* NULL in exec */
 	int hook_output[2];			/* stdout and stderr of hooks inside; opened by the child */

@@ -24,6 +24,7 @@ enum keeper_word {
 	 * end there is another answer, whose result is the exit status.
 	 */
 	KEEPER_ATTACH,
+	KEEPER_START,		/* start it again now, if it has ended */
 };
 
 struct keeper_request {

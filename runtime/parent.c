@@ -405,6 +405,7 @@ static int child_clone(struct parent *p)
 	c->init = p->init;
 	c->machine = p->options->machine;
 	c->network_files = p->network.trees;
+	c->network_joined = p->plan.joins[NS_NETWORK] >= 0;
 	c->map_wait = p->plan.flags & CLONE_NEWUSER;
 	c->at_once = p->options->at_once;
 	c->hooks_wait = p->spec->hooks[HOOK_PRESTART].count || p->spec->hooks[HOOK_CREATE_RUNTIME].count;

@@ -3,6 +3,7 @@
 #include "cmd/nacelle/again.h"
 #include "cmd/nacelle/command.h"
 #include "cmd/nacelle/common.h"
+#include "cmd/nacelle/stop.h"
 #include "runtime/keep.h"
 
 enum { TELL_MS = 30000 };
@@ -11,13 +12,15 @@ const struct option_row start_options[] = {
 	{ .name = NULL },
 };
 
-/* One that only waits to be started again has its keeper. */
+/* One that waits to be started again, or has ended just now, has its keeper: there must never be two. */
 static int start_stopped(const struct globals *globals, const char *id, const struct container_info *info)
 {
-	int r = info->tended.restarting ? container_tell(&globals->place, id, KEEPER_RESTART, NULL, TELL_MS, NULL, NULL) : KEEPER_GONE;
+	int r = container_tell(&globals->place, id, KEEPER_START, NULL, TELL_MS, NULL, NULL);
 
 	if (r == 0)
 		return again_await(globals, id, info);
+	if (r == KEEPER_SILENT)
+		return keeper_silent(id);
 	return r < 0 ? r : again_detached(globals, id);
 }
 

@@ -116,6 +116,14 @@ static void attach(struct ward *w, struct client *c, int fds[2])
 	answer(c, KEEPER_DONE, terminal ? w->in : -1);
 }
 
+/* Also when we have not come to see it yet. */
+static bool ended(const struct ward *w)
+{
+	struct pollfd wait = { .fd = w->payload, .events = POLLIN };
+
+	return w->payload < 0 || poll(&wait, 1, 0) > 0;
+}
+
 static void request(struct ward *w, struct client *c)
 {
 	struct keeper_request r;
@@ -131,6 +139,9 @@ static void request(struct ward *w, struct client *c)
 	if (r.word == KEEPER_STOP || r.word == KEEPER_RESTART) {
 		w->stop = r.word == KEEPER_STOP;
 		w->again = r.word == KEEPER_RESTART;
+		answer(c, KEEPER_DONE, -1);
+	} else if (r.word == KEEPER_START) {
+		w->again = w->again || ended(w);
 		answer(c, KEEPER_DONE, -1);
 	} else if (r.word == KEEPER_ATTACH && c->data < 0) {
 		attach(w, c, fds);

@@ -312,6 +312,7 @@ $a more"
 	# of its root nothing is the container's own, so what is mounted there must be there
 	rootfs_own
 	touch "$ROOTFS"/etc/{hosts,resolv.conf,hostname}
+	chmod 711 "$BATS_TEST_TMPDIR" "$BATS_FILE_TMPDIR" "$BATS_RUN_TMPDIR" "${BATS_TEST_TMPDIR%/*}"
 	serve "$ID-a" '{}' --network web
 	spec_file "{ args: [\"sh\", \"-c\", \"echo hello | nc -w 3 $ID-a 80; cat /etc/hostname\"], hostname: \"pod\", network: \"web\",
 		linux: { namespaces: [{ type: \"user\" }], uidMappings: [{ containerID: 0, hostID: 100000, size: 65536 }],
