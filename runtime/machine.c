@@ -360,8 +360,6 @@ static void machine_done(struct machine *m)
 
 static int options_check(const struct container_options *options)
 {
-	if (options->console_socket || options->keep_terminal)
-		return fail_plain(ENOTSUP, "a terminal is not supported yet with 'vm'");
 	if (options->preserve_fds || options->activation.listen_fds)
 		return fail_plain(ENOTSUP, "open descriptors cannot be handed on into a virtual machine (--preserve-fds, "
 				  "LISTEN_FDS)");
@@ -377,6 +375,7 @@ int machine_create(const struct container_place *place, const struct bundle *bun
 	int r = options_check(options);
 
 	machine_init(&m, bundle->spec);
+	m.config.terminal = bundle->spec->process.terminal;
 	if (r == 0)
 		r = cache_open(&m, place->data);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(steps); i++)

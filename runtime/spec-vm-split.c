@@ -184,7 +184,7 @@ static json_t *all_ids(void)
 
 /*
  * All ids, in a user namespace of its own: what the server may do to the shares' files it may do to nothing
- * else. Without a terminal, and with no file system but an empty one.
+ * else. With no file system but an empty one.
  */
 static json_t *cell_document(const struct vm_cell_parts *parts)
 {
@@ -201,6 +201,14 @@ static json_t *cell_mounts(const struct vm_cell_parts *parts)
 			 "size=64k",
 			 "destination", MONITOR_INSIDE, "type", "bind", "source", parts->monitor, "options", "bind", "ro",
 			 "nosuid", "nodev");
+}
+
+/* The attendant's terminal comes from the cell, as any container's does from the container. */
+static int cell_terminals(json_t *outer)
+{
+	return short_append(json_object_get(outer, "mounts"),
+			    json_pack("{s:s, s:s, s:s, s:[s,s,s,s,s]}", "destination", "/dev/pts", "type", "devpts", "source",
+				      "devpts", "options", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"));
 }
 
 /* Of @from's members those named are put into @to as they are. */
@@ -261,7 +269,7 @@ static int outer_linux(json_t *outer, json_t *doc)
 
 static int outer_process(json_t *outer, json_t *doc)
 {
-	static const char *const names[] = { "oomScoreAdj", NULL };
+	static const char *const names[] = { "oomScoreAdj", "terminal", "consoleSize", NULL };
 	json_t *process = short_section(outer, "process");
 	int r = process ? members_copy(process, json_object_get(doc, "process"), names) : -ENOMEM;
 
@@ -277,6 +285,8 @@ static int outer_make(struct vm_split *split, json_t *doc, const struct vm_cell_
 
 	if (r == 0)
 		r = short_set(outer, "mounts", cell_mounts(parts));
+	if (r == 0 && json_is_true(json_object_get(json_object_get(doc, "process"), "terminal")))
+		r = cell_terminals(outer);
 	if (r == 0)
 		r = outer_linux(outer, doc);
 	if (r == 0)

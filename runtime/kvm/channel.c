@@ -25,6 +25,9 @@ static const struct {
 	[CHANNEL_SIGNAL] = { .value_min = 1, .value_max = SIGNALS },
 	[CHANNEL_FAILED] = { .detail_max = STATUSES, .size_min = 1, .size_max = REASON_MAX },
 	[CHANNEL_EXITED] = { .detail_max = STATUSES },
+	[CHANNEL_SIZE] = { .value_max = UINT32_MAX },
+	[CHANNEL_ASK] = { .size_min = 2, .size_max = CHANNEL_TEXT_MAX },
+	[CHANNEL_ANSWER] = { .size_min = 2, .size_max = CHANNEL_TEXT_MAX },
 };
 
 void channel_message_done(struct channel_message *message)
