@@ -46,7 +46,7 @@ KVM     := $(wildcard runtime/kvm/*.c)
 CMD     := $(filter-out cmd/nacelle/twin-%.c,$(wildcard cmd/nacelle/*.c))
 KEEPER  := $(wildcard cmd/nacelle-keeper.c)
 # of the monitor's: what it is told, and how a guest is spoken to
-VMSIDE  := $(addprefix runtime/kvm/,attend.c channel.c config.c)
+VMSIDE  := $(addprefix runtime/kvm/,ask.c attend.c channel.c config.c stats.c)
 LIBSRC  := $(BASE) $(LEAVES) $(RUNTIME) $(SERVICE) $(VMSIDE)
 MAN     := $(wildcard man/*.[1-8])
 objs     = $(patsubst %.c,$(B)/obj/%.o,$(1))

@@ -23,9 +23,7 @@
 #include "runtime/in-vm.h"
 #include "runtime/spec.h"
 
-#define CONTAINER "vm"
-
-static const struct container_place place = { .root = "/run/nacelle", .data = "/run/nacelle-data" };
+const struct container_place in_vm_place = { .root = "/run/nacelle", .data = "/run/nacelle-data" };
 
 struct session {
 	int streams[CHANNEL_STREAMS];
@@ -99,10 +97,12 @@ static int streams_make(struct session *s, const struct spec_process *process)
 
 static int container_run(struct session *s, json_t *v)
 {
-	struct container_options options = CONTAINER_OPTIONS(CONTAINER);
+	struct container_options options = CONTAINER_OPTIONS(IN_VM_CONTAINER);
 	struct bundle bundle = { .folder = (char[]){ IN_VM_SHARES } };
-	int r = spec_read(v, &bundle.spec);
+	int r = in_vm_disks_fill(v);
 
+	if (r == 0)
+		r = spec_read(v, &bundle.spec);
 	if (r < 0)
 		return r;
 	size_ask(s, &bundle.spec->process);
@@ -110,11 +110,11 @@ static int container_run(struct session *s, json_t *v)
 	r = streams_make(s, &bundle.spec->process);
 	memcpy(options.stdio, s->inside, sizeof(options.stdio));
 	if (r == 0)
-		r = container_create(&place, &bundle, &options, &s->child);
+		r = container_create(&in_vm_place, &bundle, &options, &s->child);
 	if (r == 0 && options.keep_terminal)
 		r = terminal_take(s);
 	if (r == 0)
-		r = container_go(&place, CONTAINER, &s->child);
+		r = container_go(&in_vm_place, IN_VM_CONTAINER, &s->child);
 	(void)spec_free(bundle.spec);
 	return r;
 }
@@ -133,7 +133,7 @@ static int process_run(struct session *s, json_t *v)
 		r = streams_make(s, &process);
 	memcpy(options.stdio, s->inside, sizeof(options.stdio));
 	if (r == 0)
-		r = container_exec(&place, CONTAINER, &process, &options, &s->child);
+		r = container_exec(&in_vm_place, IN_VM_CONTAINER, &process, &options, &s->child);
 	if (r == 0 && options.keep_terminal)
 		r = terminal_take(s);
 	spec_process_done(&process);

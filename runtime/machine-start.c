@@ -37,18 +37,24 @@ static struct sockaddr_un address_of(const struct state_dir *dir)
 	return address;
 }
 
-int machine_connect(const struct state_dir *dir, int ret_streams[CHANNEL_STREAMS])
+int machine_reach(const struct state_dir *dir)
 {
 	const struct sockaddr_un address = address_of(dir);
+	cleanup_fd int fd = machine_fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "a socket");
 
+	if (fd < 0)
+		return fd;
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		return fail(errno, "reach the virtual machine");
+	return steal_fd(&fd);
+}
+
+int machine_connect(const struct state_dir *dir, int ret_streams[CHANNEL_STREAMS])
+{
 	for (int i = 0; i < CHANNEL_STREAMS; i++) {
-		int fd = machine_fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "a socket");
-
-		if (fd < 0)
-			return fd;
-		ret_streams[i] = fd;
-		if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
-			return fail(errno, "reach the virtual machine");
+		ret_streams[i] = machine_reach(dir);
+		if (ret_streams[i] < 0)
+			return ret_streams[i];
 	}
 	return 0;
 }
@@ -65,10 +71,26 @@ static int listener_make(const struct state_dir *dir)
 	return steal_fd(&fd);
 }
 
+/* The monitor counts in this file, and whoever may look into the folder reads it. */
+static int counts_make(const struct state_dir *dir)
+{
+	int fd = machine_fd(openat(dir->fd, MACHINE_COUNTS, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600),
+			    "'" MACHINE_COUNTS "'");
+
+	if (fd >= 0 && ftruncate(fd, sizeof(struct vm_stats)) < 0) {
+		(void)close(fd);
+		return fail(errno, "make '" MACHINE_COUNTS "'");
+	}
+	return fd;
+}
+
 int machine_listen(struct machine *m, const struct state_dir *dir)
 {
 	int r;
 
+	m->config.stats_fd = counts_make(dir);
+	if (m->config.stats_fd < 0)
+		return m->config.stats_fd;
 	m->config.devices[0].fd[0] = listener_make(dir);
 	if (m->config.devices[0].fd[0] < 0)
 		return m->config.devices[0].fd[0];
@@ -92,7 +114,7 @@ int machine_hand_over(const struct machine *m, int *const *mine, size_t count)
 {
 	const struct vm_config *c = &m->config;
 	const int fds[] = {
-		c->kvm_fd, c->kernel_fd, c->initrd_fd, c->serial_fd, c->attend_text, c->devices[0].fd[0],
+		c->kvm_fd, c->kernel_fd, c->initrd_fd, c->serial_fd, c->stats_fd, c->attend_text,
 	};
 	int r = 0;
 
@@ -110,6 +132,8 @@ int machine_hand_over(const struct machine *m, int *const *mine, size_t count)
 		r = keep_open(c->attend_fd[i]);
 	for (size_t i = 0; r == 0 && i < c->share_count; i++)
 		r = keep_open(c->shares[i].fd);
+	for (size_t i = 0; r == 0 && i < c->device_count; i++)
+		r = keep_open(c->devices[i].fd[0]);
 	return r;
 }
 

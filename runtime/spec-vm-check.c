@@ -7,6 +7,7 @@
 #include <sys/mount.h>
 
 #include "runtime/base/json.h"
+#include "runtime/spec-vm-disks.h"
 #include "runtime/spec.h"
 #include "runtime/spec-vm-split.h"
 
@@ -26,13 +27,13 @@ static int namespaces_check(const struct spec_linux *l)
 	return 0;
 }
 
-/* Those that any kernel has: null and its like, the terminal's. */
+/* Those that any kernel has: null and its like, the terminal's. Block devices become disks. */
 static int devices_check(const struct spec_linux *l)
 {
 	for (size_t i = 0; i < l->device_count; i++) {
 		const struct spec_device *d = &l->devices[i];
 
-		if (d->type != 'p' && !(d->type == 'c' && (d->major == 1 || d->major == 5)))
+		if (d->type != 'p' && d->type != 'b' && !(d->type == 'c' && (d->major == 1 || d->major == 5)))
 			return fail_plain(ENOTSUP, "linux.devices: '%s' is the host's: not supported with 'vm'", d->path);
 	}
 	return 0;
@@ -91,5 +92,7 @@ int vm_split_check(const struct spec *spec)
 		r = devices_check(l);
 	if (r == 0)
 		r = mounts_check(spec);
+	if (r == 0)
+		r = vm_disks_check(spec);
 	return r < 0 ? r : resources_check(spec);
 }

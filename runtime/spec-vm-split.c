@@ -15,6 +15,7 @@
 #include "runtime/base/json.h"
 #include "runtime/spec-short-internal.h"
 #include "runtime/spec-short.h"
+#include "runtime/spec-vm-disks.h"
 #include "runtime/spec.h"
 
 #define MONITOR_INSIDE "/nacelle-vmm"
@@ -126,7 +127,10 @@ static int mounts_share(struct splitting *s)
 		const struct spec_mount *m = &s->spec->mounts[i];
 		json_t *v = json_array_get(mounts, i);
 
-		if (m->bind)
+		r = vm_disks_mount(s->split, m, s->folder, v);
+		if (r != 0)
+			r = r < 0 ? r : 0;
+		else if (m->bind)
 			r = bind_share(s, m, v);
 		else if (m->type && str_eq(m->type, "overlay"))
 			r = layers_share(s, m, v);
@@ -169,6 +173,8 @@ static int inner_make(struct splitting *s)
 		r = root_share(s);
 	if (r == 0)
 		r = mounts_share(s);
+	if (r == 0)
+		r = vm_disks_devices(s->split, s->spec, s->inner);
 	if (r < 0)
 		return r;
 	s->split->inner = json_text(s->inner);
@@ -329,5 +335,8 @@ void vm_split_done(struct vm_split *split)
 	free(split->inner);
 	for (size_t i = 0; i < split->share_count; i++)
 		free(split->shares[i].source);
+	for (size_t i = 0; i < split->disk_count; i++)
+		free(split->disks[i].source);
+	str_list_done(&split->modules);
 	*split = (struct vm_split){ .outer = NULL };
 }

@@ -87,5 +87,8 @@ int channel_send(int fd, enum channel_word word, uint16_t detail, uint32_t value
  */
 int channel_receive(int fd, struct channel_message *ret);
 
+/* channel_receive_within() - the same, but all of it has to be there within @ms; else ETIMEDOUT. */
+int channel_receive_within(int fd, int ms, struct channel_message *ret);
+
 /* channel_header_check() - judge a header alone. Return: 0 or a recorded failure. */
 int channel_header_check(const struct channel_header *header);

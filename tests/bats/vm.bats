@@ -55,8 +55,6 @@ load vm-helpers
 	run -127 nacelle exec "$ID" no-such-program
 	has 'exec: "no-such-program": executable file not found in $PATH'
 	run -143 nacelle exec "$ID" sh -c 'kill -TERM $$'
-	run -125 nacelle update --pids-limit 5 "$ID"
-	has "virtual machine"
 	nacelle kill "$ID" USR1
 	run -33 nacelle wait "$ID"
 }
