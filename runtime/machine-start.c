@@ -40,11 +40,14 @@ static struct sockaddr_un address_of(const struct state_dir *dir)
 int machine_reach(const struct state_dir *dir)
 {
 	const struct sockaddr_un address = address_of(dir);
-	cleanup_fd int fd = machine_fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "a socket");
+	cleanup_fd int fd = machine_fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "a socket");
 
 	if (fd < 0)
 		return fd;
+	/* One that is frozen takes no connection: when there are too many, the next must not wait for it. */
 	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		return fail(errno, "reach the virtual machine");
+	if (fcntl(fd, F_SETFL, 0) < 0)
 		return fail(errno, "reach the virtual machine");
 	return steal_fd(&fd);
 }
