@@ -46,7 +46,7 @@ KVM     := $(wildcard runtime/kvm/*.c)
 CMD     := $(filter-out cmd/nacelle/twin-%.c,$(wildcard cmd/nacelle/*.c))
 KEEPER  := $(wildcard cmd/nacelle-keeper.c)
 # of the monitor's: what it is told, and how a guest is spoken to
-VMSIDE  := $(addprefix runtime/kvm/,attend.c channel.c config.c)
+VMSIDE  := $(addprefix runtime/kvm/,ask.c attend.c channel.c config.c stats.c)
 LIBSRC  := $(BASE) $(LEAVES) $(RUNTIME) $(SERVICE) $(VMSIDE)
 MAN     := $(wildcard man/*.[1-8])
 objs     = $(patsubst %.c,$(B)/obj/%.o,$(1))
@@ -54,6 +54,7 @@ objs     = $(patsubst %.c,$(B)/obj/%.o,$(1))
 PROGRAMS := $(addprefix $(B)/bin/,nacelle nacelle-shared nacelle-keeper nacelle-image nacelle-vmm nacelle-guest)
 TESTS    := $(patsubst tests/unit/%.c,$(B)/test/%,$(wildcard tests/unit/test-*.c))
 ATTACKS  := $(patsubst tests/attack/%.c,$(B)/attack/%,$(wildcard tests/attack/*.c))
+TOOLS    := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c))
 BENCHES  := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz-*.c))
 FAULTS   := $(B)/faults/inject $(B)/faults/confined
@@ -171,6 +172,12 @@ $(ATTACKS): $(B)/attack/%: tests/attack/%.c tests/attack/attack.h
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -I. -O1 -Wall -Wextra -Wshadow -Wformat=2 -Werror -static -o $@ $<
 
+# what bats tests talk to
+$(TOOLS): $(B)/tools/%: tests/tools/%.c
+	$(call say,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -O1 -Wall -Wextra -Wshadow -Wformat=2 -Werror -o $@ $<
+
 # fuzzers: everything again, by clang, with coverage for libFuzzer
 FUZZF := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 ifdef COVERAGE
@@ -198,7 +205,7 @@ man-fields: $(B)/man/fields
 
 # what `check` builds before it runs anything
 tests: $(TESTS)
-bench-programs: $(BENCHES) $(B)/bench/floor-libc $(FAULTS) $(ATTACKS)
+bench-programs: $(BENCHES) $(B)/bench/floor-libc $(FAULTS) $(ATTACKS) $(TOOLS)
 fuzzers: $(FUZZERS)
 
 # tests/check runs parts of the tests, logs them under build/check/, counts, and says what failed
@@ -206,9 +213,9 @@ check:
 	$(Q)tests/check
 unit: $(TESTS)
 	$(Q)SAN=$(SAN) tests/check unit
-bats: all $(FAULTS) $(ATTACKS)
+bats: all $(FAULTS) $(ATTACKS) $(TOOLS)
 	$(Q)tests/check bats
-lab: all tests $(ATTACKS)
+lab: all tests $(ATTACKS) $(TOOLS)
 	$(Q)LAB=full tests/check lab
 engines: all
 	$(Q)tests/packages engines lab

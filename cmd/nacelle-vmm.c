@@ -104,7 +104,9 @@ static int attend_machine(struct vm_config *config, int signals, pid_t pid)
 {
 	cleanup_fd int machine = pidfd_open(pid, 0);
 	cleanup_free char *text = NULL;
-	struct attend attend = { .word = CHANNEL_RUN, .signals = signals, .machine = machine };
+	struct attend attend = {
+		.word = CHANNEL_RUN, .signals = signals, .machine = machine, .terminal = config->terminal,
+	};
 	int r;
 
 	if (machine < 0)

@@ -52,18 +52,24 @@ static int ptmx_open(int root)
 	return steal_fd(&fd);
 }
 
-static int terminal_open(int root, int *ret_master, int *ret_slave)
+/* Return: the slave, or a recorded failure. */
+static int peer_open(int master)
 {
-	cleanup_fd int master = ptmx_open(root);
 	int unlock = 0, slave;
 
-	if (master < 0)
-		return master;
 	if (ioctl(master, TIOCSPTLCK, &unlock) < 0)
 		return fail(errno, "unlock the terminal");
 	slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	return slave < 0 ? fail(errno, "open the terminal's other end") : slave;
+}
+
+static int terminal_open(int root, int *ret_master, int *ret_slave)
+{
+	cleanup_fd int master = ptmx_open(root);
+	int slave = master < 0 ? master : peer_open(master);
+
 	if (slave < 0)
-		return fail(errno, "open the terminal's other end");
+		return slave;
 	*ret_slave = slave;
 	*ret_master = steal_fd(&master);
 	return 0;
@@ -94,7 +100,7 @@ static int console_bind(int root, int slave)
 	return 0;
 }
 
-static int terminal_attach(int slave, const struct spec_process *process)
+int console_take(int slave, const struct spec_process *process)
 {
 	struct winsize size = { .ws_row = 0 };
 
@@ -104,15 +110,30 @@ static int terminal_attach(int slave, const struct spec_process *process)
 		if (ioctl(slave, TIOCSWINSZ, &size) < 0)
 			return fail(errno, "process.consoleSize: set %ux%u", size.ws_row, size.ws_col);
 	}
-	/* The payload's user must be able to open its own terminal again. */
-	if (fchown(slave, process->user.uid, (gid_t)-1) < 0)
-		return fail(errno, "give the terminal to user %u", process->user.uid);
 	if (ioctl(slave, TIOCSCTTY, 0) < 0)
 		return fail(errno, "make it the controlling terminal");
 	for (int i = 0; i < 3; i++)
 		if (dup2(slave, i) < 0)
 			return fail(errno, "make it standard stream %d", i);
 	return 0;
+}
+
+static int terminal_attach(int slave, const struct spec_process *process)
+{
+	/* The payload's user must be able to open its own terminal again. */
+	if (fchown(slave, process->user.uid, (gid_t)-1) < 0)
+		return fail(errno, "give the terminal to user %u", process->user.uid);
+	return console_take(slave, process);
+}
+
+int console_pair(int *ret_master)
+{
+	cleanup_fd int master = fd_lift(open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC));
+	int slave = master < 0 ? fail(errno, "open /dev/ptmx") : peer_open(master);
+
+	if (slave >= 0)
+		*ret_master = steal_fd(&master);
+	return slave;
 }
 
 int console_create(int root, const struct spec_process *process, int sock)

@@ -17,6 +17,12 @@ struct spec_process;
  */
 int console_create(int root, const struct spec_process *process, int sock);
 
+/* console_pair() - a terminal on the caller's own devpts. Return: the slave with @ret_master, or a recorded failure. */
+int console_pair(int *ret_master);
+
+/* console_take() - @slave, of the size asked for, as stdio and controlling terminal; *after* setsid(2). Return: 0 or a recorded failure. */
+int console_take(int slave, const struct spec_process *process);
+
 /* console_send() - send @fd over a connected unix stream socket, as runc and crun do. Return: 0 or a recorded failure. */
 int console_send(int sock, int fd);
 

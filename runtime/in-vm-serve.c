@@ -98,7 +98,7 @@ static void waiting_drop(struct waiting *w)
 }
 
 /* In the child: nothing of the other sessions' stays open in it. */
-static _Noreturn void session_run(struct agent *agent, struct waiting *mine)
+static _Noreturn void session_run(struct agent *agent, struct waiting *mine, bool question)
 {
 	sigset_t none;
 
@@ -109,25 +109,31 @@ static _Noreturn void session_run(struct agent *agent, struct waiting *mine)
 	for (size_t i = 0; i < WAITING_MAX; i++)
 		if (agent->waiting[i].used && &agent->waiting[i] != mine)
 			waiting_drop(&agent->waiting[i]);
+	if (question) {
+		in_vm_answer(mine->streams[CHANNEL_CONTROL]);
+		_exit(0);
+	}
 	_exit(in_vm_session(mine->streams) == CHANNEL_RUN ? SESSION_RUN : 0);
 }
 
-/* All four are there: a child takes them. */
+/* All four are there, or control alone: a child takes them. */
 static int session_start(struct agent *agent, struct waiting *w)
 {
 	size_t place = 0;
+	unsigned int others = 0;
 	pid_t pid;
 
-	for (int i = 0; i < CHANNEL_STREAMS; i++)
-		if (w->streams[i] < 0)
-			return fail_plain(EPROTO, "a process without all of its streams");
+	for (int i = 0; i < CHANNEL_CONTROL; i++)
+		others += w->streams[i] >= 0;
+	if (others && others != CHANNEL_CONTROL)
+		return fail_plain(EPROTO, "a process without all of its streams");
 	while (place < SESSIONS_MAX && agent->sessions[place])
 		place++;
 	if (place == SESSIONS_MAX)
 		return fail_plain(EBUSY, "too many processes");
 	pid = fork();
 	if (pid == 0)
-		session_run(agent, w);
+		session_run(agent, w, !others);
 	if (pid < 0)
 		return fail(errno, "make a process");
 	agent->sessions[place] = pid;

@@ -10,6 +10,8 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "runtime/base/json.h"
@@ -21,9 +23,7 @@
 #include "runtime/in-vm.h"
 #include "runtime/spec.h"
 
-#define CONTAINER "vm"
-
-static const struct container_place place = { .root = "/run/nacelle", .data = "/run/nacelle-data" };
+const struct container_place in_vm_place = { .root = "/run/nacelle", .data = "/run/nacelle-data" };
 
 struct session {
 	int streams[CHANNEL_STREAMS];
@@ -31,6 +31,8 @@ struct session {
 	struct pump pumps[3];
 	struct channel_message asked;
 	struct container_child child;
+	bool terminal; /* its standard streams are one, whose other end is ours */
+	uint32_t size; /* of the terminal, as CHANNEL_SIZE has it; 0: not told */
 	bool ended;
 	int status;
 };
@@ -54,20 +56,67 @@ static int pipes_make(struct session *s)
 	return 0;
 }
 
+static struct winsize size_of(uint32_t size)
+{
+	return (struct winsize){ .ws_row = (unsigned short)(size >> 16), .ws_col = (unsigned short)size };
+}
+
+/* What the host's terminal is now counts more than what was asked for when it was made. */
+static void size_ask(const struct session *s, struct spec_process *process)
+{
+	struct winsize size = size_of(s->size);
+
+	if (!process->terminal || !s->size)
+		return;
+	process->console_height = size.ws_row;
+	process->console_width = size.ws_col;
+}
+
+/* Both directions go through one descriptor; each pump has its own. */
+static int terminal_take(struct session *s)
+{
+	int other = fcntl(s->child.terminal, F_DUPFD_CLOEXEC, 3);
+
+	if (other < 0)
+		return fail(errno, "take the terminal");
+	for (int i = 0; i < 3; i++)
+		(void)fcntl(s->streams[i], F_SETFL, O_NONBLOCK);
+	(void)fcntl(other, F_SETFL, O_RDWR | O_NONBLOCK);
+	pump_init(&s->pumps[CHANNEL_STDIN], s->streams[CHANNEL_STDIN], other);
+	pump_init(&s->pumps[CHANNEL_STDOUT], s->child.terminal, s->streams[CHANNEL_STDOUT]);
+	pump_init(&s->pumps[CHANNEL_STDERR], s->streams[CHANNEL_STDERR], -1);
+	pump_close(&s->pumps[CHANNEL_STDERR]);
+	s->terminal = true;
+	return 0;
+}
+
+static int streams_make(struct session *s, const struct spec_process *process)
+{
+	return process->terminal ? 0 : pipes_make(s);
+}
+
 static int container_run(struct session *s, json_t *v)
 {
-	struct container_options options = CONTAINER_OPTIONS(CONTAINER);
+	struct container_options options = CONTAINER_OPTIONS(IN_VM_CONTAINER);
 	struct bundle bundle = { .folder = (char[]){ IN_VM_SHARES } };
-	int r = spec_read(v, &bundle.spec);
+	int r = in_vm_disks_fill(v);
 
+	if (r == 0)
+		r = spec_read(v, &bundle.spec);
 	if (r < 0)
 		return r;
 	/* Outside; here is nothing to be done of what it does. */
 	options.kept = true;
+	size_ask(s, &bundle.spec->process);
+	options.keep_terminal = bundle.spec->process.terminal;
+	r = streams_make(s, &bundle.spec->process);
 	memcpy(options.stdio, s->inside, sizeof(options.stdio));
-	r = container_create(&place, &bundle, &options, &s->child);
 	if (r == 0)
-		r = container_go(&place, CONTAINER, &s->child);
+		r = container_create(&in_vm_place, &bundle, &options, &s->child);
+	if (r == 0 && options.keep_terminal)
+		r = terminal_take(s);
+	if (r == 0)
+		r = container_go(&in_vm_place, IN_VM_CONTAINER, &s->child);
 	(void)spec_free(bundle.spec);
 	return r;
 }
@@ -80,9 +129,15 @@ static int process_run(struct session *s, json_t *v)
 
 	options.user = json_string_value(json_object_get(v, "user"));
 	options.json = json_object_get(v, "process");
+	size_ask(s, &process);
+	options.keep_terminal = process.terminal;
+	if (r == 0)
+		r = streams_make(s, &process);
 	memcpy(options.stdio, s->inside, sizeof(options.stdio));
 	if (r == 0)
-		r = container_exec(&place, CONTAINER, &process, &options, &s->child);
+		r = container_exec(&in_vm_place, IN_VM_CONTAINER, &process, &options, &s->child);
+	if (r == 0 && options.keep_terminal)
+		r = terminal_take(s);
 	spec_process_done(&process);
 	return r;
 }
@@ -92,13 +147,15 @@ static int start(struct session *s)
 	cleanup_json json_t *v = NULL;
 	int r = channel_receive(s->streams[CHANNEL_CONTROL], &s->asked);
 
+	if (r == 0 && s->asked.word == CHANNEL_SIZE) {
+		s->size = s->asked.value;
+		r = channel_receive(s->streams[CHANNEL_CONTROL], &s->asked);
+	}
 	if (r < 0)
 		return r;
 	if (s->asked.word != CHANNEL_RUN && s->asked.word != CHANNEL_EXEC)
 		return fail_plain(EPROTO, "the host asked for nothing");
 	r = json_parse("what the host sent", s->asked.text, s->asked.size, &v);
-	if (r == 0)
-		r = pipes_make(s);
 	if (r == 0)
 		r = s->asked.word == CHANNEL_RUN ? container_run(s, v) : process_run(s, v);
 	for (int i = 0; i < 3; i++)
@@ -112,10 +169,13 @@ static int word_take(struct session *s)
 {
 	struct channel_message m;
 	int r = channel_receive(s->streams[CHANNEL_CONTROL], &m);
-	bool gone = r < 0 || m.word != CHANNEL_SIGNAL;
+	bool size = r == 0 && m.word == CHANNEL_SIZE, gone = r < 0 || (m.word != CHANNEL_SIGNAL && !size);
+	struct winsize to = size ? size_of(m.value) : (struct winsize){ .ws_row = 0 };
 
 	if (gone)
 		(void)proc_signal(s->child.pidfd, SIGKILL);
+	else if (size)
+		(void)(s->terminal && ioctl(s->pumps[CHANNEL_STDOUT].from, TIOCSWINSZ, &to) < 0);
 	else if (proc_signal(s->child.pidfd, (int)m.value) < 0)
 		log_warn("%s, ignoring", fail_text());
 	if (r == 0)
@@ -163,6 +223,9 @@ static void attend(struct session *s)
 			continue;
 		for (int i = 0; i < 3; i++)
 			pump_move(&s->pumps[i], &wait[i * PUMP_FDS]);
+		/* A terminal that nobody sits at any more is closed, and the kernel tells whose it was. */
+		if (s->terminal && s->pumps[CHANNEL_STDIN].done && !s->ended)
+			pump_close(&s->pumps[CHANNEL_STDOUT]);
 		if (wait[CONTROL].revents)
 			gone = word_take(s) > 0;
 		if (wait[PROCESS].revents)

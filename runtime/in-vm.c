@@ -142,6 +142,7 @@ static const struct {
 	{ "mount the rest",             rest_mount         },
 	{ "enable cgroup controllers",  controllers_enable },
 	{ "mount the shares",           shares_mount       },
+	{ "make nodes for disks",       in_vm_disks_make   },
 	{ "make links",                 links_make         },
 };
 

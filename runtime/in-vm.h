@@ -7,18 +7,34 @@
  * It uses the same code as on a host: a guest is a machine with one container.
  */
 
+#include "runtime/container.h"
 #include "runtime/kvm/channel.h"
 
 /* Where the file server's root is mounted: each share is a child of it. */
 #define IN_VM_SHARES "/shares"
-/* By which tag it is found. */
+/* Where each disk of the host's has a node, by its name: a file system on which devices count. */
+#define IN_VM_DISKS "/dev/disks"
+/* By which tag the file server is found. */
 #define IN_VM_TAG "nacelle"
 
 /* in_vm_prepare() - from the first file system to a machine with a root, cgroups and shares. Return: 0 or a recorded failure. */
 int in_vm_prepare(void);
 
+/* in_vm_disks_make() - a step of the preparation: nodes for the disks. Return: 0 or a recorded failure. */
+int in_vm_disks_make(void);
+
+/* in_vm_disks_fill() - where @spec says "disk", put that disk's numbers. Return: 0 or a recorded failure. */
+int in_vm_disks_fill(json_t *spec);
+
 /* in_vm_serve() - listen for the host and serve it until the container has ended. Return: 0 or a recorded failure. */
 int in_vm_serve(void);
+
+/* What is run in the guest, as its runtime knows it. */
+#define IN_VM_CONTAINER "vm"
+extern const struct container_place in_vm_place;
+
+/* in_vm_answer() - one question, in a process of its own. @control: nothing but JOIN was read from it. */
+void in_vm_answer(int control);
 
 /*
  * in_vm_session() - one process, in a process of its own

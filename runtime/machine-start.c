@@ -16,6 +16,7 @@
 #include "runtime/base/fd.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
+#include "runtime/console.h"
 #include "runtime/container.h"
 #include "runtime/kvm/attend.h"
 #include "runtime/machine.h"
@@ -36,18 +37,27 @@ static struct sockaddr_un address_of(const struct state_dir *dir)
 	return address;
 }
 
-int machine_connect(const struct state_dir *dir, int ret_streams[CHANNEL_STREAMS])
+int machine_reach(const struct state_dir *dir)
 {
 	const struct sockaddr_un address = address_of(dir);
+	cleanup_fd int fd = machine_fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "a socket");
 
+	if (fd < 0)
+		return fd;
+	/* One that is frozen takes no connection: when there are too many, the next must not wait for it. */
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		return fail(errno, "reach the virtual machine");
+	if (fcntl(fd, F_SETFL, 0) < 0)
+		return fail(errno, "reach the virtual machine");
+	return steal_fd(&fd);
+}
+
+int machine_connect(const struct state_dir *dir, int ret_streams[CHANNEL_STREAMS])
+{
 	for (int i = 0; i < CHANNEL_STREAMS; i++) {
-		int fd = machine_fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "a socket");
-
-		if (fd < 0)
-			return fd;
-		ret_streams[i] = fd;
-		if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
-			return fail(errno, "reach the virtual machine");
+		ret_streams[i] = machine_reach(dir);
+		if (ret_streams[i] < 0)
+			return ret_streams[i];
 	}
 	return 0;
 }
@@ -64,10 +74,26 @@ static int listener_make(const struct state_dir *dir)
 	return steal_fd(&fd);
 }
 
+/* The monitor counts in this file, and whoever may look into the folder reads it. */
+static int counts_make(const struct state_dir *dir)
+{
+	int fd = machine_fd(openat(dir->fd, MACHINE_COUNTS, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600),
+			    "'" MACHINE_COUNTS "'");
+
+	if (fd >= 0 && ftruncate(fd, sizeof(struct vm_stats)) < 0) {
+		(void)close(fd);
+		return fail(errno, "make '" MACHINE_COUNTS "'");
+	}
+	return fd;
+}
+
 int machine_listen(struct machine *m, const struct state_dir *dir)
 {
 	int r;
 
+	m->config.stats_fd = counts_make(dir);
+	if (m->config.stats_fd < 0)
+		return m->config.stats_fd;
 	m->config.devices[0].fd[0] = listener_make(dir);
 	if (m->config.devices[0].fd[0] < 0)
 		return m->config.devices[0].fd[0];
@@ -91,7 +117,7 @@ int machine_hand_over(const struct machine *m, int *const *mine, size_t count)
 {
 	const struct vm_config *c = &m->config;
 	const int fds[] = {
-		c->kvm_fd, c->kernel_fd, c->initrd_fd, c->serial_fd, c->attend_text, c->devices[0].fd[0],
+		c->kvm_fd, c->kernel_fd, c->initrd_fd, c->serial_fd, c->stats_fd, c->attend_text,
 	};
 	int r = 0;
 
@@ -109,6 +135,8 @@ int machine_hand_over(const struct machine *m, int *const *mine, size_t count)
 		r = keep_open(c->attend_fd[i]);
 	for (size_t i = 0; r == 0 && i < c->share_count; i++)
 		r = keep_open(c->shares[i].fd);
+	for (size_t i = 0; r == 0 && i < c->device_count; i++)
+		r = keep_open(c->devices[i].fd[0]);
 	return r;
 }
 
@@ -116,8 +144,10 @@ int machine_hand_over(const struct machine *m, int *const *mine, size_t count)
 
 static int exec_check(const struct spec_process *process, const struct exec_options *options)
 {
-	if (process->terminal || options->console_socket || options->keep_terminal)
-		return fail_plain(ENOTSUP, "a terminal is not supported yet in a virtual machine");
+	if (!process->terminal && options->console_socket)
+		return fail_plain(EINVAL, "--console-socket is given, but no terminal is asked for");
+	if (process->terminal && !options->console_socket && !options->keep_terminal)
+		return fail_plain(EINVAL, "a terminal needs --console-socket here");
 	if (options->preserve_fds)
 		return fail_plain(ENOTSUP, "--preserve-fds is not supported in a virtual machine");
 	if (!options->json)
@@ -126,14 +156,19 @@ static int exec_check(const struct spec_process *process, const struct exec_opti
 }
 
 /* In a child of ours, which ends as the process in the guest does. */
-static _Noreturn void exec_attend(struct attend *attend, const struct exec_options *options)
+static _Noreturn void exec_attend(struct attend *attend, const struct spec_process *process,
+				  const struct exec_options *options, int slave)
 {
 	int r = attend_signals();
 
 	attend->signals = r;
+	attend->terminal = process->terminal;
+	if (r >= 0 && process->terminal)
+		r = setsid() < 0 ? fail(errno, "begin a session") : console_take(slave, process);
 	(void)signal(SIGPIPE, SIG_IGN);
 	for (int i = 0; i < 3; i++)
-		attend->stdio[i] = fcntl(options->stdio[i] >= 0 ? options->stdio[i] : i, F_DUPFD_CLOEXEC, 3);
+		attend->stdio[i] = fcntl(options->stdio[i] >= 0 && !process->terminal ? options->stdio[i] : i,
+					 F_DUPFD_CLOEXEC, 3);
 	(void)close(STDIN_FILENO);
 	(void)close(STDOUT_FILENO);
 	if (r >= 0)
@@ -151,12 +186,35 @@ static char *exec_text(const struct exec_options *options)
 	return v ? json_text(v) : NULL;
 }
 
+/* A terminal of the host's for the attendant. @ret_slave, @ret_master: -1 when none is asked for; the master when it is to be kept. */
+static int exec_terminal(const struct spec_process *process, const struct exec_options *options, int *ret_slave,
+			 int *ret_master)
+{
+	cleanup_fd int sock = -1, master = -1, slave = -1;
+	int r = 0;
+
+	*ret_slave = *ret_master = -1;
+	if (!process->terminal)
+		return 0;
+	slave = console_pair(&master);
+	if (slave < 0)
+		return slave;
+	if (options->console_socket) {
+		sock = console_connect(options->console_socket);
+		r = sock < 0 ? sock : console_send(sock, master);
+	} else {
+		*ret_master = steal_fd(&master);
+	}
+	*ret_slave = steal_fd(&slave);
+	return r;
+}
+
 int machine_exec(const struct state_dir *dir, const struct spec_process *process, const struct exec_options *options,
 		 struct container_child *ret_child)
 {
 	struct attend attend = { .streams = { -1, -1, -1, -1 }, .word = CHANNEL_EXEC, .machine = -1 };
 	cleanup_free char *text = NULL;
-	cleanup_fd int pidfd = -1;
+	cleanup_fd int pidfd = -1, slave = -1, master = -1;
 	pid_t pid = 0;
 	int r = exec_check(process, options);
 
@@ -167,11 +225,16 @@ int machine_exec(const struct state_dir *dir, const struct spec_process *process
 		return fail(ENOMEM, "make the guest's order");
 	attend.text = text;
 	attend.size = strlen(text);
-	r = machine_connect(dir, attend.streams);
+	r = exec_terminal(process, options, &slave, &master);
+	if (r == 0)
+		r = machine_connect(dir, attend.streams);
 	if (r == 0) {
 		pid = fork();
-		if (pid == 0)
-			exec_attend(&attend, options);
+		if (pid == 0) {
+			if (master >= 0)
+				(void)close(master);
+			exec_attend(&attend, process, options, slave);
+		}
 		pidfd = pid < 0 ? -1 : pidfd_open(pid, 0);
 		r = pidfd < 0 ? fail(errno, "make a process") : parent_pid_file(options->pid_file, pid);
 	}
@@ -180,7 +243,7 @@ int machine_exec(const struct state_dir *dir, const struct spec_process *process
 			(void)close(attend.streams[i]);
 	if (r == 0)
 		*ret_child = (struct container_child){
-			.pid = pid, .pidfd = steal_fd(&pidfd), .terminal = -1, .cgroup = -1, .sync = -1,
+			.pid = pid, .pidfd = steal_fd(&pidfd), .terminal = steal_fd(&master), .cgroup = -1, .sync = -1,
 		};
 	return r;
 }

@@ -33,6 +33,7 @@ enum {
 	FD_FIRST = 16,
 	CPUINFO_MAX = 16 << 20,
 	GUEST_CID = 3,
+	DEVICES = 4, /* that each machine has; disks follow */
 	MEMORY_DEFAULT = 512 << 20,
 	MEMORY_RESERVE = 64 << 20,
 	MEMORY_OVERHEAD = 64 << 20,
@@ -165,7 +166,7 @@ static int initramfs_open(struct machine *m, const struct bundle *bundle)
 	(void)bundle;
 	if (agent < 0)
 		return agent;
-	fd = vm_initramfs_open(&m->kernel, m->cache, agent);
+	fd = vm_initramfs_open(&m->kernel, &m->split.modules, m->cache, agent);
 	if (fd < 0)
 		return fail_in(fd, "vm");
 	m->config.initrd_fd = machine_fd(fd, "the guest's first file system");
@@ -294,10 +295,11 @@ static int (*const steps[])(struct machine *m, const struct bundle *bundle) = {
 	spec_judge,
 	cell_make,
 	kernel_open,
-	initramfs_open,
 	hardware_choose,
 	spec_split, /* needs to know how much memory it is */
+	initramfs_open, /* and this, what is on the disks */
 	shares_open,
+	machine_disks_open,
 	inner_write,
 	cmdline_write,
 };
@@ -324,10 +326,12 @@ static void machine_init(struct machine *m, const struct spec *spec)
 			.attended = 1,
 			.attend_fd = { -1, -1, -1, -1 },
 			.attend_text = -1,
-			.device_count = 2,
+			.device_count = DEVICES,
 			.devices = {
 				{ .kind = VM_DEVICE_VSOCK, .cid = GUEST_CID, .fd = { -1, -1 } },
 				{ .kind = VM_DEVICE_FS, .tag = IN_VM_TAG, .fd = { -1, -1 } },
+				{ .kind = VM_DEVICE_RNG, .fd = { -1, -1 } },
+				{ .kind = VM_DEVICE_BALLOON, .fd = { -1, -1 } },
 			},
 		},
 	};
@@ -343,7 +347,7 @@ static void machine_done(struct machine *m)
 {
 	const struct vm_config *c = &m->config;
 	const int fds[] = {
-		c->kvm_fd, c->kernel_fd, c->initrd_fd, c->serial_fd, c->attend_text, c->devices[0].fd[0], m->cache, m->sealed,
+		c->kvm_fd, c->kernel_fd, c->initrd_fd, c->serial_fd, c->stats_fd, c->attend_text, m->cache, m->sealed,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
@@ -352,6 +356,8 @@ static void machine_done(struct machine *m)
 		fd_done(c->attend_fd[i]);
 	for (size_t i = 0; i < c->share_count; i++)
 		fd_done(c->shares[i].fd);
+	for (size_t i = 0; i < c->device_count; i++)
+		fd_done(c->devices[i].fd[0]);
 	vm_kernel_done(&m->kernel);
 	vm_split_done(&m->split);
 	free(m->monitor);
@@ -360,8 +366,6 @@ static void machine_done(struct machine *m)
 
 static int options_check(const struct container_options *options)
 {
-	if (options->console_socket || options->keep_terminal)
-		return fail_plain(ENOTSUP, "a terminal is not supported yet with 'vm'");
 	if (options->preserve_fds || options->activation.listen_fds)
 		return fail_plain(ENOTSUP, "open descriptors cannot be handed on into a virtual machine (--preserve-fds, "
 				  "LISTEN_FDS)");
@@ -377,6 +381,7 @@ int machine_create(const struct container_place *place, const struct bundle *bun
 	int r = options_check(options);
 
 	machine_init(&m, bundle->spec);
+	m.config.terminal = bundle->spec->process.terminal;
 	if (r == 0)
 		r = cache_open(&m, place->data);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(steps); i++)

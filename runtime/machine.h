@@ -11,6 +11,8 @@
 
 #include <stdbool.h>
 
+#include <jansson.h>
+
 #include "runtime/kvm/channel.h"
 #include "runtime/kvm/config.h"
 #include "runtime/spec-vm-split.h"
@@ -62,8 +64,34 @@ int machine_hand_over(const struct machine *machine, int *const *mine, size_t co
 int machine_exec(const struct state_dir *dir, const struct spec_process *process, const struct exec_options *options,
 		 struct container_child *ret_child);
 
+/* machine_disks_open() - a step of the machine's: each disk becomes a device. Return: 0 or a recorded failure. */
+int machine_disks_open(struct machine *machine, const struct bundle *bundle);
+
 /* machine_fd() - @fd at a number that the configuration can name; negative ones pass. Return: the fd or a recorded failure. */
 int machine_fd(int fd, const char *what);
+
+/* machine_reach() - one connection to a machine's streams. Return: the fd, or a recorded failure. */
+int machine_reach(const struct state_dir *dir);
+
+/* Name of the file in the state folder that holds a machine's struct vm_stats. */
+#define MACHINE_COUNTS "vm.stats"
+
+/*
+ * machine_ask() - put a question to a running machine's agent
+ * @question: see CHANNEL_ASK. Borrowed
+ *
+ * Bounded in time; the state folder's lock is not to be held all the same. Return: 0 with @ret_answer, an object and a
+ * new reference, or a recorded failure.
+ */
+int machine_ask(const struct state_dir *dir, json_t *question, json_t **ret_answer);
+
+/*
+ * machine_counts() - what a machine's monitor has counted until now
+ * @fd: of MACHINE_COUNTS
+ *
+ * A machine that does not answer yet has counted nothing new. Return: 0 or a recorded failure.
+ */
+int machine_counts(const struct state_dir *dir, int fd, struct vm_stats *ret);
 
 /* machine_connect() - the streams of one process. @listener: "vm.sock". Return: 0 or a recorded failure. */
 int machine_connect(const struct state_dir *dir, int ret_streams[CHANNEL_STREAMS]);

@@ -9,6 +9,7 @@
 #include "runtime/base/json.h"
 #include "runtime/network-wish.h"
 #include "runtime/spec-short.h"
+#include "runtime/spec-vm-disks.h"
 #include "runtime/spec.h"
 #include "runtime/upper.h"
 #include "runtime/spec-vm-split.h"
@@ -29,13 +30,13 @@ static int namespaces_check(const struct spec_linux *l)
 	return 0;
 }
 
-/* Those that any kernel has: null and its like, the terminal's. */
+/* Those that any kernel has: null and its like, the terminal's. Block devices become disks. */
 static int devices_check(const struct spec_linux *l)
 {
 	for (size_t i = 0; i < l->device_count; i++) {
 		const struct spec_device *d = &l->devices[i];
 
-		if (d->type != 'p' && !(d->type == 'c' && (d->major == 1 || d->major == 5)))
+		if (d->type != 'p' && d->type != 'b' && !(d->type == 'c' && (d->major == 1 || d->major == 5)))
 			return fail_plain(ENOTSUP, "linux.devices: '%s' is the host's: not supported with 'vm'", d->path);
 	}
 	return 0;
@@ -82,8 +83,6 @@ int vm_split_check(const struct spec *spec)
 	const struct spec_linux *l = &spec->linux_;
 	int r;
 
-	if (spec->process.terminal)
-		return refuse("process.terminal", " yet");
 	if (spec->process.apparmor_profile || spec->process.selinux_label || l->mount_label)
 		return refuse("process.apparmorProfile, selinuxLabel, linux.mountLabel", ": the guest's kernel has no such labels");
 	if (l->net_device_count)
@@ -101,5 +100,7 @@ int vm_split_check(const struct spec *spec)
 		r = devices_check(l);
 	if (r == 0)
 		r = mounts_check(spec);
+	if (r == 0)
+		r = vm_disks_check(spec);
 	return r < 0 ? r : resources_check(spec);
 }

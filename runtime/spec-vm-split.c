@@ -15,6 +15,7 @@
 #include "runtime/base/json.h"
 #include "runtime/spec-short-internal.h"
 #include "runtime/spec-short.h"
+#include "runtime/spec-vm-disks.h"
 #include "runtime/spec.h"
 #include "runtime/upper.h"
 
@@ -130,7 +131,10 @@ static int mounts_share(struct splitting *s)
 		const struct spec_mount *m = &s->spec->mounts[i];
 		json_t *v = json_array_get(mounts, i);
 
-		if (m->bind)
+		r = vm_disks_mount(s->split, m, s->folder, v);
+		if (r != 0)
+			r = r < 0 ? r : 0;
+		else if (m->bind)
 			r = bind_share(s, m, v);
 		else if (m->type && str_eq(m->type, "overlay"))
 			r = layers_share(s, m, v);
@@ -173,6 +177,8 @@ static int inner_make(struct splitting *s)
 		r = root_share(s);
 	if (r == 0)
 		r = mounts_share(s);
+	if (r == 0)
+		r = vm_disks_devices(s->split, s->spec, s->inner);
 	if (r < 0)
 		return r;
 	s->split->inner = json_text(s->inner);
@@ -188,7 +194,7 @@ static json_t *all_ids(void)
 
 /*
  * All ids, in a user namespace of its own: what the server may do to the shares' files it may do to nothing
- * else. Without a terminal, and with no file system but an empty one.
+ * else. With no file system but an empty one.
  */
 static json_t *cell_document(const struct vm_cell_parts *parts)
 {
@@ -205,6 +211,14 @@ static json_t *cell_mounts(const struct vm_cell_parts *parts)
 			 "size=64k",
 			 "destination", MONITOR_INSIDE, "type", "bind", "source", parts->monitor, "options", "bind", "ro",
 			 "nosuid", "nodev");
+}
+
+/* The attendant's terminal comes from the cell, as any container's does from the container. */
+static int cell_terminals(json_t *outer)
+{
+	return short_append(json_object_get(outer, "mounts"),
+			    json_pack("{s:s, s:s, s:s, s:[s,s,s,s,s]}", "destination", "/dev/pts", "type", "devpts", "source",
+				      "devpts", "options", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"));
 }
 
 /* Of @from's members those named are put into @to as they are. */
@@ -266,7 +280,7 @@ static int outer_linux(json_t *outer, json_t *doc)
 
 static int outer_process(json_t *outer, json_t *doc)
 {
-	static const char *const names[] = { "oomScoreAdj", NULL };
+	static const char *const names[] = { "oomScoreAdj", "terminal", "consoleSize", NULL };
 	json_t *process = short_section(outer, "process");
 	int r = process ? members_copy(process, json_object_get(doc, "process"), names) : -ENOMEM;
 
@@ -282,6 +296,8 @@ static int outer_make(struct vm_split *split, json_t *doc, const struct vm_cell_
 
 	if (r == 0)
 		r = short_set(outer, "mounts", cell_mounts(parts));
+	if (r == 0 && json_is_true(json_object_get(json_object_get(doc, "process"), "terminal")))
+		r = cell_terminals(outer);
 	if (r == 0)
 		r = outer_linux(outer, doc);
 	if (r == 0)
@@ -324,5 +340,8 @@ void vm_split_done(struct vm_split *split)
 	free(split->inner);
 	for (size_t i = 0; i < split->share_count; i++)
 		free(split->shares[i].source);
+	for (size_t i = 0; i < split->disk_count; i++)
+		free(split->disks[i].source);
+	str_list_done(&split->modules);
 	*split = (struct vm_split){ .outer = NULL };
 }

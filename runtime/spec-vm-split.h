@@ -6,18 +6,29 @@
  * in the guest
  *
  * What of a spec belongs to the host's kernel (cgroup, cpu, io, hooks) goes to the cell, what the payload sees
- * goes to the guest, and directories and files of the host become shares, named after their place in the list.
+ * goes to the guest, and directories and files of the host become shares, named after their place in the list;
+ * block devices and images of disks become disks.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
+
+#include "runtime/base/str.h"
 
 struct spec;
 
-enum { VM_SPLIT_SHARES = 32 };
+enum { VM_SPLIT_SHARES = 32, VM_SPLIT_DISKS = 8 };
 
 struct vm_split_share {
 	char *source;	/* absolute path on the host */
+	bool read_only;
+	char name[16];
+};
+
+struct vm_split_disk {
+	char *source;	/* absolute path on the host; NULL: the device of this number */
+	dev_t number;	/* 0: a file */
 	bool read_only;
 	char name[16];
 };
@@ -27,6 +38,9 @@ struct vm_split {
 	char *inner;	/* OCI's JSON */
 	struct vm_split_share shares[VM_SPLIT_SHARES];
 	size_t share_count;
+	struct vm_split_disk disks[VM_SPLIT_DISKS];
+	size_t disk_count;
+	struct str_list modules; /* that the guest needs for what is on them */
 };
 
 /* What the cell is made of. */

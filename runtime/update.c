@@ -16,6 +16,7 @@
 #include "runtime/base/fd.h"
 #include "runtime/base/log.h"
 #include "runtime/kept.h"
+#include "runtime/machine-update.h"
 #include "runtime/spec-internal.h"
 
 /* Numbers whose 0 is an engine's way to say nothing. */
@@ -66,6 +67,7 @@ struct update {
 	struct cgroup cgroup;
 	json_t *spec;			/* as kept */
 	struct cgroup_limits asked, before, after;
+	struct machine_update machine;
 };
 
 static int64_t *number_at(struct cgroup_limits *limits, size_t offset)
@@ -187,9 +189,6 @@ static int kept_resources(struct update *u, json_t **ret_linux, json_t **ret_res
 {
 	int r = kept_json(&u->dir, &u->spec);
 
-	if (r == 0 && json_object_get(u->spec, "vm"))
-		return fail_plain(ENOTSUP, "container '%s' is a virtual machine: not supported yet", u->id);
-
 	if (r < 0)
 		return r;
 	*ret_linux = json_object_get(u->spec, "linux");
@@ -212,6 +211,19 @@ static int swap_follow(json_t *resources, const struct cgroup_limits *asked)
 	if (asked->memory_max != LIMIT_MAX || asked->memory_swap != LIMIT_UNSET || !json_object_get(memory, "swap"))
 		return 0;
 	return json_object_set_new(memory, "swap", json_integer(LIMIT_MAX)) < 0 ? fail(ENOMEM, "merge the limits") : 0;
+}
+
+/* What a machine's guest limits is none of the cell's business. */
+static void inside_forget(struct cgroup_limits *asked)
+{
+	static const size_t inside[] = {
+		NUMBER(memory_max),    NUMBER(memory_swap),	  NUMBER(memory_low),	     NUMBER(memory_high),
+		NUMBER(memory_kernel), NUMBER(memory_kernel_tcp), NUMBER(memory_swappiness), NUMBER(pids_max),
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(inside); i++)
+		*number_at(asked, inside[i]) = LIMIT_UNSET;
+	asked->memory_check_before_update = asked->devices_set = false;
 }
 
 static int limits_prepare(struct update *u, json_t *asked)
@@ -241,6 +253,8 @@ static int limits_prepare(struct update *u, json_t *asked)
 		*a = *number_at(&u->after, pairs[i][0]);
 		*b = *number_at(&u->after, pairs[i][1]);
 	}
+	if (u->machine.is_one)
+		inside_forget(&u->asked);
 	return 0;
 }
 
@@ -325,6 +339,13 @@ static int update_locked(struct update *u, json_t *resources)
 	return r;
 }
 
+static int update_run(struct update *u, const struct container_place *place, json_t *resources)
+{
+	int r = kept_open(place, u->id, true, &u->dir, &u->state);
+
+	return r > 0 ? container_no_such(u->id) : r < 0 ? r : update_locked(u, resources);
+}
+
 int container_update(const struct container_place *place, const char *id, json_t *resources)
 {
 	struct update u = { .id = id, .dir = STATE_DIR_NONE, .cgroup = CGROUP_NONE };
@@ -333,13 +354,15 @@ int container_update(const struct container_place *place, const char *id, json_t
 	if (r < 0)
 		return r;
 	nothings_remove(resources);
-	r = kept_open(place, id, true, &u.dir, &u.state);
-	if (r != 0)
-		return r < 0 ? r : container_no_such(id);
+	/* Without the lock: whoever deletes a machine that does not answer must not have to wait for us. */
+	r = machine_update_inside(place, id, resources, &u.machine);
+	if (r < 0)
+		return r;
 	cgroup_limits_init(&u.asked);
 	cgroup_limits_init(&u.before);
 	cgroup_limits_init(&u.after);
-	r = update_locked(&u, resources);
+	r = update_run(&u, place, resources);
+	machine_update_done(&u.machine, r < 0);
 	cgroup_limits_done(&u.asked);
 	cgroup_limits_done(&u.before);
 	cgroup_limits_done(&u.after);

@@ -17,6 +17,7 @@
 #include "cgroups/cgroup.h"
 #include "runtime/base/fd.h"
 #include "runtime/kept.h"
+#include "runtime/machine.h"
 
 static int watch_cgroup(const struct state *state, const char *id, struct usage_watch *watch)
 {
@@ -65,8 +66,13 @@ int usage_watch_open(const struct container_place *place, const char *id, struct
 	if (r == 0)
 		r = status == CONTAINER_STOPPED || status == CONTAINER_CREATING ? USAGE_STOPPED :
 			watch_fill(&state, id, &watch);
+	if (r == 0)
+		watch.counts = openat(dir.fd, MACHINE_COUNTS, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (watch.counts >= 0)
+		watch.dir = dir;
+	else
+		state_close(&dir);
 	state_done(&state);
-	state_close(&dir);
 	if (r != 0) {
 		usage_watch_close(&watch);
 		return r;
@@ -77,12 +83,13 @@ int usage_watch_open(const struct container_place *place, const char *id, struct
 
 void usage_watch_close(struct usage_watch *watch)
 {
-	int fds[] = { watch->cgroup, watch->pidfd, watch->events };
+	int fds[] = { watch->cgroup, watch->pidfd, watch->events, watch->counts };
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		if (fds[i] >= 0)
 			(void)close(fds[i]);
 	free(watch->id);
+	state_close(&watch->dir);
 	*watch = (struct usage_watch)USAGE_WATCH_NONE;
 }
 
@@ -163,6 +170,9 @@ int usage_read(const struct usage_watch *watch, struct usage *ret_usage)
 		r = cgroup_details_read(watch->cgroup, &usage.details);
 	if (r == 0)
 		r = interfaces_read(watch->pid, &usage);
+	usage.is_machine = watch->counts >= 0;
+	if (r == 0 && usage.is_machine)
+		r = machine_counts(&watch->dir, watch->counts, &usage.machine);
 	if (r == 0 && is_over(watch))
 		r = USAGE_STOPPED;
 	if (r != 0) {

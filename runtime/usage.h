@@ -11,6 +11,8 @@
 
 #include "cgroups/stats.h"
 #include "runtime/base/proc.h"
+#include "runtime/kvm/stats.h"
+#include "runtime/state.h"
 
 struct container_place;
 
@@ -26,6 +28,8 @@ struct usage {
 	struct cgroup_details details;
 	struct usage_interface *interfaces;
 	size_t interface_count;
+	bool is_machine;		/* it is a virtual machine, which has counted: */
+	struct vm_stats machine;
 };
 
 /* A container that is looked at again and again. */
@@ -35,8 +39,10 @@ struct usage_watch {
 	int events;		/* its memory.events; -1 without the memory controller */
 	pid_t pid;
 	uint64_t oom_kills;	/* at the last look */
+	int counts;		/* of a virtual machine's monitor; -1: it is none */
+	struct state_dir dir;	/* for those */
 };
-#define USAGE_WATCH_NONE { .id = NULL, .cgroup = -1, .pidfd = -1, .events = -1 }
+#define USAGE_WATCH_NONE { .id = NULL, .cgroup = -1, .pidfd = -1, .events = -1, .counts = -1, .dir = STATE_DIR_NONE }
 
 /*
  * usage_watch_open() - of a container that was created or runs. usage_watch_close() it.

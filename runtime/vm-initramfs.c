@@ -22,10 +22,10 @@
 #include "runtime/vm-unpack.h"
 
 /* What is in the archive changes with these: count up. */
-enum { ARCHIVE_VERSION = 1, HEADER_SIZE = 110 };
+enum { ARCHIVE_VERSION = 2, HEADER_SIZE = 110 };
 
 static const char *const needed[] = {
-	"virtio_mmio", "vmw_vsock_virtio_transport", "virtiofs", "overlay", NULL,
+	"virtio_mmio", "vmw_vsock_virtio_transport", "virtiofs", "overlay", "virtio_rng", "virtio_balloon",
 };
 
 struct archive {
@@ -120,12 +120,17 @@ static int put_module(struct archive *a, int modules, const char *path, struct s
 	return r < 0 ? r : put_file(a, name, 0644, unpacked);
 }
 
-static int put_modules(struct archive *a, const struct vm_kernel *kernel)
+static int put_modules(struct archive *a, const struct vm_kernel *kernel, const struct str_list *more)
 {
+	const char *wanted[ARRAY_SIZE(needed) + VM_INITRAMFS_MORE + 1] = { NULL };
 	struct str_list paths = { .items = NULL }, names = { .items = NULL };
 	cleanup_free char *text = NULL;
-	int r = vm_modules_list(kernel->modules, needed, &paths);
+	int r;
 
+	memcpy(wanted, needed, sizeof(needed));
+	for (size_t i = 0; i < more->count && i < VM_INITRAMFS_MORE; i++)
+		wanted[ARRAY_SIZE(needed) + i] = more->items[i];
+	r = vm_modules_list(kernel->modules, wanted, &paths);
 	for (size_t i = 0; r == 0 && i < paths.count; i++)
 		r = put_module(a, kernel->modules, paths.items[i], &names);
 	if (r == 0)
@@ -146,7 +151,7 @@ static int put_modules(struct archive *a, const struct vm_kernel *kernel)
 	return r;
 }
 
-static int archive_write(struct archive *a, const struct vm_kernel *kernel, int agent)
+static int archive_write(struct archive *a, const struct vm_kernel *kernel, const struct str_list *more, int agent)
 {
 	static const char *const folders[] = { "dev", "lib", "new", "proc", "sys" };
 	int r = 0;
@@ -158,11 +163,12 @@ static int archive_write(struct archive *a, const struct vm_kernel *kernel, int 
 	if (r == 0)
 		r = put_file(a, "init", 0755, agent);
 	if (r == 0)
-		r = put_modules(a, kernel);
+		r = put_modules(a, kernel, more);
 	return r < 0 ? r : put_header(a, "TRAILER!!!", 0, 0, 0, 0);
 }
 
-static int archive_make(const struct vm_kernel *kernel, int cache, int agent, const char *name)
+static int archive_make(const struct vm_kernel *kernel, const struct str_list *more, int cache, int agent,
+			const char *name)
 {
 	struct archive a = { .inode = 0 };
 	cleanup_free char *fresh = NULL;
@@ -175,7 +181,7 @@ static int archive_make(const struct vm_kernel *kernel, int cache, int agent, co
 	if (fd < 0)
 		return fail(errno, "make '%s'", fresh);
 	a.fd = fd;
-	r = archive_write(&a, kernel, agent);
+	r = archive_write(&a, kernel, more, agent);
 	if (r == 0 && renameat(cache, fresh, cache, name) < 0)
 		r = fail(errno, "make '%s'", name);
 	if (r < 0)
@@ -183,7 +189,7 @@ static int archive_make(const struct vm_kernel *kernel, int cache, int agent, co
 	return r;
 }
 
-int vm_initramfs_open(const struct vm_kernel *kernel, int cache, int agent)
+int vm_initramfs_open(const struct vm_kernel *kernel, const struct str_list *more, int cache, int agent)
 {
 	cleanup_free char *name = NULL;
 	struct stat st;
@@ -194,12 +200,23 @@ int vm_initramfs_open(const struct vm_kernel *kernel, int cache, int agent)
 	r = str_format(&name, "initramfs-%d-%s-%llx-%llx", ARCHIVE_VERSION, kernel->release,
 		       (unsigned long long)st.st_size,
 		       (unsigned long long)st.st_mtim.tv_sec * 1000000000ULL + (unsigned long long)st.st_mtim.tv_nsec);
+	for (size_t i = 0; r == 0 && i < more->count; i++) {
+		char *longer = NULL;
+
+		r = str_format(&longer, "%s-%s", name, more->items[i] + strspn(more->items[i], "?"));
+		if (r == 0) {
+			free(name);
+			name = longer;
+		}
+	}
+	if (r == 0 && more->count > VM_INITRAMFS_MORE)
+		r = fail_plain(E2BIG, "at most %d kinds of file systems", VM_INITRAMFS_MORE);
 	if (r < 0)
 		return r;
 	fd = openat(cache, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd >= 0)
 		return fd;
-	r = archive_make(kernel, cache, agent, name);
+	r = archive_make(kernel, more, cache, agent, name);
 	if (r < 0)
 		return fail_in(r, "make the guest's first file system");
 	fd = openat(cache, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);

@@ -94,11 +94,12 @@ int vm_modules_list(int modules, const char *const *names, struct str_list *ret_
 	if (r == 0)
 		r = file_read(modules, "modules.builtin", &builtin);
 	for (; r == 0 && *names; names++) {
-		const char *line = line_find(depends, ":\n", *names);
+		bool optional = **names == '?';
+		const char *name = *names + optional, *line = line_find(depends, ":\n", name);
 
 		if (line)
 			r = line_add(ret_paths, line);
-		else if (!line_find(builtin, "\n", *names))
+		else if (!optional && !line_find(builtin, "\n", name))
 			r = fail_plain(ENOENT, "the kernel has no module '%s'", *names);
 	}
 	return r;

@@ -10,7 +10,7 @@ struct str_list;
 /*
  * vm_modules_list() - paths relative to the release's directory, dependencies first, each once
  * @modules: directory fd with modules.dep and modules.builtin
- * @names: ended by NULL; what is built in is left out
+ * @names: ended by NULL; what is built in is left out, and so is what is not there when its name begins with '?'
  *
  * Return: 0 or a recorded failure. Source: modules.dep(5).
  */

@@ -134,19 +134,36 @@ static int row_cells(const struct table *t, const struct row *row, struct str_li
 	return r < 0 ? r : str_list_addf(cells, "%" PRIu64, known(s->pids_current));
 }
 
+/* What its virtual machine did: left the guest, by reason for the monitor, in all for KVM. */
+static json_t *machine_json(const struct vm_stats *s)
+{
+	json_t *exits = json_object();
+
+	for (unsigned int i = 0; exits && i < VM_EXIT_KINDS; i++)
+		(void)json_object_set_new(exits, vm_exit_name(i), json_integer((json_int_t)s->exits[i]));
+	return json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:{s:b, s:I, s:I, s:I, s:I}}", "exits", exits, "kvm_exits",
+			 (json_int_t)s->kvm_exits, "kvm_faults", (json_int_t)s->kvm_faults, "unclaimed",
+			 (json_int_t)s->unclaimed, "refused", (json_int_t)s->refused, "broken", (json_int_t)s->broken,
+			 "lost", (json_int_t)s->lost, "memory_returned", (json_int_t)s->returned, "start", "ready",
+			 s->said_hello != 0, "time_us", (json_int_t)s->hello_us, "exits",
+			 (json_int_t)s->hello_exits, "kvm_exits", (json_int_t)s->hello_kvm_exits, "kvm_faults",
+			 (json_int_t)s->hello_kvm_faults);
+}
+
 static json_t *row_json(const struct table *t, const struct row *row)
 {
 	const struct cgroup_stats *s = &row->usage.stats;
 	uint64_t in, out;
 
 	network_sums(&row->usage, &in, &out);
-	return json_pack("{s:s, s:f, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:I}", "id", row->watch.id, "cpu_percent",
+	return json_pack("{s:s, s:f, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:o*}", "id", row->watch.id, "cpu_percent",
 			 row->cpu_percent, "memory_usage", (json_int_t)memory_used(row), "memory_limit",
 			 (json_int_t)memory_limit(t, row), "memory_percent", memory_percent(t, row), "network_received",
 			 (json_int_t)in, "network_sent", (json_int_t)out, "block_read",
 			 (json_int_t)known(s->io_read_bytes), "block_written", (json_int_t)known(s->io_write_bytes),
 			 "pids", (json_int_t)known(s->pids_current), "cpu_usage_us",
-			 (json_int_t)known(s->cpu_usage_us));
+			 (json_int_t)known(s->cpu_usage_us), "vm",
+			 row->usage.is_machine ? machine_json(&row->usage.machine) : NULL);
 }
 
 static int table_print(const struct table *t)

@@ -271,6 +271,20 @@ static void interfaces(const struct usage *u)
 	end(']');
 }
 
+/* No part of what others write: what its virtual machine did. */
+static void machine(const struct vm_stats *s)
+{
+	begin("vm", '{');
+	begin("exits", '{');
+	for (unsigned int i = 0; i < VM_EXIT_KINDS; i++)
+		number(vm_exit_name(i), s->exits[i]);
+	end('}');
+	number("kvm_exits", s->kvm_exits);
+	number("kvm_faults", s->kvm_faults);
+	number("memory_returned", s->returned);
+	end('}');
+}
+
 static void event_begin(const char *type, const char *id)
 {
 	first = true;
@@ -305,6 +319,8 @@ void usage_print(const char *id, const struct usage *u)
 	begin("intel_rdt", '{');
 	end('}');
 	interfaces(u);
+	if (u->is_machine)
+		machine(&u->machine);
 	end('}');
 	event_end();
 }

@@ -10,9 +10,11 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "runtime/base/cleanup.h"
@@ -111,14 +113,42 @@ static int streams_open(const struct attend *a)
 	return r;
 }
 
-static void signals_pass(const struct attend *a)
+/* Whoever holds the other end may not read, and the other streams must go on. */
+static int terminal_prepare(const struct attend *a)
+{
+	struct termios raw;
+
+	if (tcgetattr(a->stdio[0], &raw) < 0)
+		return fail(errno, "read the terminal's settings");
+	cfmakeraw(&raw);
+	if (tcsetattr(a->stdio[0], TCSANOW, &raw) < 0 || fcntl(a->stdio[0], F_SETFL, O_RDWR | O_NONBLOCK) < 0)
+		return fail(errno, "make the terminal pass everything on");
+	return 0;
+}
+
+/* One whose other end is gone has none. */
+static int size_pass(const struct attend *a, int terminal)
+{
+	struct winsize size;
+
+	if (ioctl(terminal, TIOCGWINSZ, &size) < 0)
+		return 0;
+	return channel_send(a->streams[CHANNEL_CONTROL], CHANNEL_SIZE, 0, (uint32_t)size.ws_row << 16 | size.ws_col,
+			    NULL, 0);
+}
+
+/* A control stream that is gone is seen by its reader. @terminal: or -1 */
+static void signals_pass(const struct attend *a, int terminal)
 {
 	struct signalfd_siginfo info;
 
-	/* A control stream that is gone is seen by its reader. */
-	while (read(a->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
-		(void)channel_send(a->streams[CHANNEL_CONTROL], CHANNEL_SIGNAL, 0, info.ssi_signo,
-				   NULL, 0);
+	while (read(a->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		if (terminal >= 0 && info.ssi_signo == SIGWINCH)
+			(void)size_pass(a, terminal);
+		else
+			(void)channel_send(a->streams[CHANNEL_CONTROL], CHANNEL_SIGNAL, 0, info.ssi_signo,
+					   NULL, 0);
+	}
 }
 
 /* Return: 1 when it has exited, with its status; 0 to go on; or a recorded failure. */
@@ -169,7 +199,7 @@ static int loop(const struct attend *a, struct pump pumps[3])
 		for (int i = 0; i < 3; i++)
 			pump_move(&pumps[i], &wait[i * PUMP_FDS]);
 		if (wait[SIGNALS].revents)
-			signals_pass(a);
+			signals_pass(a, a->terminal ? STDERR_FILENO : -1);
 		if (wait[CONTROL].revents) {
 			r = word_take(a, &status);
 			if (r < 0)
@@ -183,8 +213,12 @@ static int loop(const struct attend *a, struct pump pumps[3])
 int attend_process(struct attend *a)
 {
 	struct pump pumps[3];
-	int r = streams_open(a);
+	int r = a->terminal ? terminal_prepare(a) : 0;
 
+	if (r == 0)
+		r = streams_open(a);
+	if (r == 0 && a->terminal)
+		r = size_pass(a, a->stdio[0]);
 	if (r == 0)
 		r = channel_send(a->streams[CHANNEL_CONTROL], a->word, 0, 0, a->text, a->size);
 	if (r < 0)

@@ -5,6 +5,7 @@
  * attend - stand on the host for one process in a guest: its streams, its signals, its exit status
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "runtime/kvm/channel.h"
@@ -16,6 +17,8 @@
  * @stdio: what the three streams go from and to; taken over
  * @signals: a signalfd, not blocking, of what is passed on
  * @machine: pidfd of the monitor, whose end is the end of waiting; -1: the streams' end tells
+ * @terminal: @stdio are one terminal that is ours alone, the controlling one of our session: it is made to pass
+ *            every byte on, and its size follows
  */
 struct attend {
 	int streams[CHANNEL_STREAMS];
@@ -25,6 +28,7 @@ struct attend {
 	int stdio[3];
 	int signals;
 	int machine;
+	bool terminal;
 };
 
 /*

@@ -7,10 +7,19 @@
  * A process in the guest has four streams to the agent's port, which are joined by a number that the
  * host chose: its standard input, output and error, plain bytes in one direction each, whose end is
  * the end of the file; and the control stream, on which frames go both ways. Each stream begins with a
- * frame JOIN; control is joined last, and its second frame says what to run:
+ * frame JOIN; control is joined last, and what follows says what to run:
  *
- *	host → guest	JOIN, then RUN or EXEC, then any number of SIGNAL
+ *	host → guest	JOIN, SIZE if the host has a terminal, RUN or EXEC, then any number of SIGNAL and SIZE
  *	guest → host	STARTED or FAILED, and after STARTED once EXITED
+ *
+ * With a terminal the guest's is the one that gives keys and lines their meaning, and the host's passes bytes
+ * on: standard input and output are what goes through it, standard error stays empty, and the end of the
+ * input is the end of the terminal.
+ *
+ * A control stream that is joined alone is for one question about the container:
+ *
+ *	host → guest	JOIN, ASK
+ *	guest → host	ANSWER or FAILED
  *
  * The host's end of control is the end of the process. Neither side believes the other: a frame whose
  * word, numbers or size are not as the table in channel.c has them is a failure.
@@ -34,6 +43,9 @@ enum channel_word {
 	CHANNEL_STARTED,
 	CHANNEL_FAILED, /* detail: exit status, text: why it was not started */
 	CHANNEL_EXITED, /* detail: exit status */
+	CHANNEL_SIZE, /* value: rows << 16 | columns of the terminal */
+	CHANNEL_ASK, /* text: { "update": OCI's resources } or { "processes": true } */
+	CHANNEL_ANSWER, /* text: a JSON object */
 	CHANNEL_WORDS,
 };
 
@@ -74,6 +86,9 @@ int channel_send(int fd, enum channel_word word, uint16_t detail, uint32_t value
  * recorded failure.
  */
 int channel_receive(int fd, struct channel_message *ret);
+
+/* channel_receive_within() - the same, but all of it has to be there within @ms; else ETIMEDOUT. */
+int channel_receive_within(int fd, int ms, struct channel_message *ret);
 
 /* channel_header_check() - judge a header alone. Return: 0 or a recorded failure. */
 int channel_header_check(const struct channel_header *header);

@@ -81,6 +81,8 @@ static int attend_check(const struct vm_config *config)
 {
 	if (config->attended > 1)
 		return fail_plain(EINVAL, "attended: neither 0 nor 1");
+	if (config->terminal > config->attended)
+		return fail_plain(EINVAL, "terminal: neither 0 nor, attended, 1");
 	if (!config->attended)
 		return 0;
 	for (int i = 0; i < VM_ATTEND_FDS; i++)

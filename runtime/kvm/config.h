@@ -17,7 +17,7 @@
 
 enum {
 	VM_CONFIG_FD = 3,
-	VM_CONFIG_VERSION = 2,
+	VM_CONFIG_VERSION = 3,
 	VM_VCPUS_MAX = 16,
 	VM_DEVICES_MAX = 16,
 	VM_CMDLINE_SIZE = 2048, /* the kernel's own limit, the NUL included */
@@ -103,6 +103,7 @@ struct vm_share_config {
  * @attended: 0, or 1: the monitor is the child of an attendant (runtime/kvm/attend.h) in the same program,
  *      which runs what is in the file @attend_text by @attend_fd, and ends as that does. The monitor
  *      then opens /proc/self/fd, @proc_fd, by itself: its number is not known before
+ * @terminal: 0, or 1: the attendant's standard streams are a terminal of its own
  */
 struct vm_config {
 	uint32_t magic, version, size;
@@ -112,6 +113,7 @@ struct vm_config {
 	int32_t kvm_fd, kernel_fd, initrd_fd, stats_fd, serial_fd, proc_fd;
 	uint32_t attended;
 	int32_t attend_fd[VM_ATTEND_FDS], attend_text;
+	uint32_t terminal;
 	uint32_t share_count;
 	struct vm_share_config shares[VM_SHARES_MAX];
 	uint32_t device_count;

@@ -74,11 +74,10 @@ static const struct rule devices[] = {
 	CALL(shutdown),
 	CALL(getrandom),
 	CALL_IF(ioctl, EQUAL, 1, TUNSETOFFLOAD),
-	/* once, at the end: interrupt the vcpus, read what KVM counted */
+	/* what KVM counted; once, at the end: interrupt the vcpus */
 	CALL(tgkill),
 	CALL(getpid),
 	CALL(pread64),
-	CALL_IF(ioctl, EQUAL, 1, KVM_GET_STATS_FD),
 };
 
 /* The C library makes renameat of renameat2 without flags. */

@@ -41,11 +41,17 @@ struct vm_stats {
 	uint64_t refused; /* writes to device registers that came out of order */
 	uint64_t broken; /* queues given up because the guest broke their rules */
 	uint64_t lost; /* packets of the guest's that the host did not take */
-	uint64_t kvm_exits; /* all exits, as KVM counts them; read when the machine ends */
-	uint64_t kvm_faults; /* second-level page faults (pf_fixed); read when it ends */
+	uint64_t returned; /* bytes of its memory that the guest said it has no use for */
+	uint64_t kvm_exits; /* all exits, as KVM counts them; read when somebody asks, and when the machine ends */
+	uint64_t kvm_faults; /* second-level page faults (pf_fixed); likewise */
 	uint32_t end; /* enum vm_end_reason */
-	uint32_t reserved;
+	uint32_t said_hello; /* 1: the following are known */
+	uint64_t hello_us; /* from the machine's making to the agent's first word */
+	uint64_t hello_exits, hello_kvm_exits, hello_kvm_faults; /* until then */
 };
+
+/* vm_exit_name() - a word for it, as in JSON. @exit: below VM_EXIT_KINDS */
+const char *vm_exit_name(enum vm_exit exit);
 
 /* vm_end_text() - the reason in words, never NULL. */
 const char *vm_end_text(uint32_t reason);

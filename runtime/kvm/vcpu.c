@@ -35,6 +35,7 @@ int vcpu_init(struct vcpu *vcpu, struct vm *vm, const struct bus *ports, const s
 		.memory = memory,
 		.index = index,
 		.fd = -1,
+		.stats_fd = -1,
 	};
 	size = ioctl(vm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
 	if (size < 0)
@@ -42,6 +43,7 @@ int vcpu_init(struct vcpu *vcpu, struct vm *vm, const struct bus *ports, const s
 	vcpu->fd = ioctl(vm->fd, KVM_CREATE_VCPU, (unsigned long)index);
 	if (vcpu->fd < 0)
 		return fail(errno, "KVM_CREATE_VCPU %u", index);
+	vcpu->stats_fd = ioctl(vcpu->fd, KVM_GET_STATS_FD, NULL);
 	vcpu->run_size = (size_t)size;
 	vcpu->run = mmap(NULL, vcpu->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
 	if (vcpu->run == MAP_FAILED) {
@@ -218,8 +220,10 @@ void vcpu_done(struct vcpu *vcpu)
 {
 	if (vcpu->run)
 		(void)munmap(vcpu->run, vcpu->run_size);
+	if (vcpu->stats_fd >= 0)
+		(void)close(vcpu->stats_fd);
 	if (vcpu->fd >= 0)
 		(void)close(vcpu->fd);
 	vcpu->run = NULL;
-	vcpu->fd = -1;
+	vcpu->fd = vcpu->stats_fd = -1;
 }

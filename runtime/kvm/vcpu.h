@@ -23,6 +23,7 @@ struct vcpu {
 	const struct bus *ports, *memory;
 	unsigned int index;
 	int fd;
+	int stats_fd; /* what KVM counts; -1: it does not tell */
 	struct kvm_run *run;
 	size_t run_size;
 	pthread_t thread;

@@ -41,7 +41,8 @@ static void give_back(const struct vm *vm, const uint8_t *at, size_t size)
 	offset = (size_t)(at - vm->ram);
 	if (offset % GUEST_PAGE != 0 || size % GUEST_PAGE != 0 || size > vm->ram_size - offset)
 		return;
-	(void)madvise(vm->ram + offset, size, MADV_DONTNEED);
+	if (madvise(vm->ram + offset, size, MADV_DONTNEED) == 0)
+		vm->stats->returned += size;
 }
 
 static void report(const struct virtio *v)

@@ -16,6 +16,7 @@
 #include "runtime/base/cleanup.h"
 #include "runtime/base/error.h"
 #include "runtime/kvm/device.h"
+#include "runtime/kvm/vm.h"
 
 enum { QUEUE_SIZE = 256, HOST_CID = 2, PORT_FIRST = 1024 };
 
@@ -50,6 +51,7 @@ static void reset_reply(struct vsock *vsock, const struct virtio_vsock_hdr *to)
 /* Somebody in the guest listens now: ask again for those who wait. */
 static void doorbell(struct vsock *vsock)
 {
+	vm_hello(vsock->v.vm);
 	for (unsigned int i = 0; i < VSOCK_STREAMS_MAX; i++) {
 		struct vsock_stream *stream = &vsock->streams[i];
 

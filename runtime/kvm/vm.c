@@ -14,6 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "runtime/base/cleanup.h"
@@ -22,22 +23,6 @@
 enum { KVM_API = 12 };
 
 #define LARGE_PAGE (2ULL << 20)
-
-static const char *const end_texts[VM_END_REASONS] = {
-	[VM_END_NONE] = "it runs",
-	[VM_END_POWEROFF] = "the guest switched itself off",
-	[VM_END_RESET] = "the guest asked for a reset",
-	[VM_END_TRIPLE_FAULT] = "the guest's processor gave up (triple fault)",
-	[VM_END_HALTED] = "the guest halted for good",
-	[VM_END_KVM] = "KVM cannot go on with the guest",
-	[VM_END_MONITOR] = "the monitor failed",
-	[VM_END_ASKED] = "it was asked to end",
-};
-
-const char *vm_end_text(uint32_t reason)
-{
-	return reason < VM_END_REASONS ? end_texts[reason] : "unknown reason";
-}
 
 /* What we cannot do without; each has been in every KVM since Linux 4.x, but say it by name. */
 static int capabilities_check(int kvm_fd)
@@ -67,12 +52,20 @@ static int capabilities_check(int kvm_fd)
 	return 0;
 }
 
+static int64_t now_us(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 int vm_init(struct vm *vm, int kvm_fd)
 {
 	uint64_t pages = VM_KVM_PAGES;
 	int r;
 
-	*vm = (struct vm){ .kvm_fd = kvm_fd, .fd = -1, .end_fd = -1 };
+	*vm = (struct vm){ .kvm_fd = kvm_fd, .fd = -1, .end_fd = -1, .born_us = now_us() };
 	vm->stats = &vm->own_stats;
 	r = capabilities_check(kvm_fd);
 	if (r < 0)
@@ -238,4 +231,27 @@ int vm_stats_share(struct vm *vm, int fd)
 	*shared = *vm->stats;
 	vm->stats = shared;
 	return 0;
+}
+
+void vm_count_kvm(struct vm *vm)
+{
+	if (vm->kvm_count)
+		vm->kvm_count(vm->kvm_count_argument, vm->stats);
+}
+
+void vm_hello(struct vm *vm)
+{
+	struct vm_stats *stats = vm->stats;
+	uint64_t exits = 0;
+
+	if (stats->said_hello)
+		return;
+	vm_count_kvm(vm);
+	for (size_t i = 0; i < VM_EXIT_KINDS; i++)
+		exits += __atomic_load_n(&stats->exits[i], __ATOMIC_RELAXED);
+	stats->hello_us = (uint64_t)(now_us() - vm->born_us);
+	stats->hello_exits = exits;
+	stats->hello_kvm_exits = stats->kvm_exits;
+	stats->hello_kvm_faults = stats->kvm_faults;
+	__atomic_store_n(&stats->said_hello, 1, __ATOMIC_RELEASE);
 }

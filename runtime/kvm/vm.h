@@ -51,6 +51,9 @@ struct vm {
 	uint64_t window_next;
 	struct vm_stats *stats; /* never NULL after vm_init() */
 	struct vm_stats own_stats;
+	int64_t born_us; /* CLOCK_MONOTONIC */
+	void (*kvm_count)(void *argument, struct vm_stats *stats); /* what KVM counted; set before any device serves */
+	void *kvm_count_argument;
 };
 
 /*
@@ -99,6 +102,12 @@ static inline bool vm_has_ended(struct vm *vm)
 
 /* vm_stats_share() - keep the statistics in this memfd from now on. Return: 0 or a recorded failure. */
 int vm_stats_share(struct vm *vm, int fd);
+
+/* vm_count_kvm() - bring those statistics up to date that KVM keeps. The loop's thread. */
+void vm_count_kvm(struct vm *vm);
+
+/* vm_hello() - the guest's agent listens, for the first time: keep what it took until here. The loop's thread. */
+void vm_hello(struct vm *vm);
 
 /* vm_count() - one more in a counter of vm->stats. Any thread. */
 static inline void vm_count(uint64_t *counter)

@@ -186,10 +186,19 @@ static int vcpus_make(struct vmm *vmm)
 	return 0;
 }
 
+static void kvm_count(void *argument, struct vm_stats *stats)
+{
+	const struct vmm *vmm = argument;
+
+	kvm_stats_read(vmm->vcpus, vmm->vcpu_count, stats);
+}
+
 static int vcpus_start(struct vmm *vmm)
 {
 	int r = vcpu_signals_prepare();
 
+	vmm->vm.kvm_count = kvm_count;
+	vmm->vm.kvm_count_argument = vmm;
 	for (unsigned int i = 0; r == 0 && i < vmm->vcpu_count; i++)
 		r = vcpu_start(&vmm->vcpus[i], true);
 	return r;

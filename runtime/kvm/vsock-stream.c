@@ -17,6 +17,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "runtime/kvm/vm.h"
+
 enum { HOST_CID = 2, TURNS = 16 };
 
 static void stream_ready(struct loop_source *source, uint32_t events);
@@ -111,6 +113,12 @@ static void hello_read(struct vsock_stream *stream)
 		return;
 	if (stream->hello.magic != VSOCK_HELLO_MAGIC) {
 		answer(stream, EPROTO);
+		vsock_stream_free(stream);
+		return;
+	}
+	if (stream->hello.flags & VSOCK_COUNT) {
+		vm_count_kvm(stream->vsock->v.vm);
+		answer(stream, 0);
 		vsock_stream_free(stream);
 		return;
 	}

@@ -23,6 +23,7 @@ enum { VSOCK_DOORBELL = 1 };
 
 enum {
 	VSOCK_WAIT = 1 << 0, /* nobody listens yet: wait for the doorbell rather than give up */
+	VSOCK_COUNT = 1 << 1, /* no stream: the machine's statistics (runtime/kvm/stats.h) are made to be those of now */
 };
 
 struct vsock_hello {

@@ -3,24 +3,7 @@
 # `vm`: the same container under a kernel of its own. The guest's kernel is the lab's.
 # shellcheck disable=SC2154 # stderr is set by bats' run
 load helpers
-
-# Kernels and archives are made once for all tests.
-vm_setup()
-{
-	local release
-	DATA=$BATS_FILE_TMPDIR/data
-	release=$(uname -r)
-	[ -e "/boot/vmlinuz-$release" ] || {
-		mkdir -p /boot
-		ln -s "$(readlink -f "/lib/modules/$release")/../../../image" "/boot/vmlinuz-$release"
-	}
-}
-
-vm_detach()
-{
-	vm_setup
-	detach "$1" ".vm = {} | ${2:-.}"
-}
+load vm-helpers
 
 @test "without KVM a virtual machine is refused in one line, and no container is made" {
 	payload 'echo silent' '.vm = {}'
@@ -72,8 +55,6 @@ vm_detach()
 	run -127 nacelle exec "$ID" no-such-program
 	has 'exec: "no-such-program": executable file not found in $PATH'
 	run -143 nacelle exec "$ID" sh -c 'kill -TERM $$'
-	run -125 nacelle update --pids-limit 5 "$ID"
-	has "virtual machine"
 	nacelle kill "$ID" USR1
 	run -33 nacelle wait "$ID"
 }
@@ -148,12 +129,12 @@ vm_detach()
 # bats test_tags=lab, vm
 @test "what a virtual machine has no home for is refused by name" {
 	vm_setup
-	for change in '.process.terminal = true' '.linux.namespaces |= map(select(.type != "network"))' \
+	for change in '.linux.namespaces |= map(select(.type != "network"))' \
 		'.linux.namespaces |= map(if .type == "ipc" then .path = "/proc/self/ns/ipc" else . end)' \
 		'.linux.resources.unified = { "memory.high": "max" }' '.linux.netDevices = { "lo": {} }' \
 		'.linux.devices = [{ path: "/dev/kvm", type: "c", major: 10, minor: 232 }]'; do
 		bundle ".vm = {} | $change"
-		run -125 nacelle run -t -b "$BUNDLE" "$ID"
+		run -125 nacelle run -b "$BUNDLE" "$ID"
 		has "vm"
 		has "support"
 		one_line

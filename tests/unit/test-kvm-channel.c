@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "runtime/kvm/channel.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "runtime/base/cleanup.h"
 #include "runtime/base/error.h"
 #include "runtime/base/pump.h"
+#include "runtime/kvm/ask.h"
+#include "runtime/kvm/vsock.h"
 #include "tests/unit/tap.h"
 
 static void pair(int fds[2])
@@ -55,6 +59,9 @@ static void test_what_no_word_allows_is_refused(void)
 		{ .magic = CHANNEL_MAGIC, .word = CHANNEL_FAILED, .detail = 1, .size = UINT32_MAX },
 		{ .magic = CHANNEL_MAGIC, .word = CHANNEL_EXITED, .detail = 256 },
 		{ .magic = CHANNEL_MAGIC, .word = CHANNEL_EXITED, .value = 1 },
+		{ .magic = CHANNEL_MAGIC, .word = CHANNEL_SIZE, .size = 1 },
+		{ .magic = CHANNEL_MAGIC, .word = CHANNEL_ASK },
+		{ .magic = CHANNEL_MAGIC, .word = CHANNEL_ANSWER, .size = CHANNEL_TEXT_MAX + 1 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
@@ -86,6 +93,79 @@ static void test_an_end_within_a_frame_is_a_failure(void)
 		(void)close(fds[0]);
 		CHECK(channel_receive(fds[1], &m) < 0);
 		CHECK_HAS(fail_text(), "in the middle of a word");
+		(void)close(fds[1]);
+	}
+}
+
+static void test_a_frame_that_does_not_come_in_time_is_given_up(void)
+{
+	const struct channel_header header = { .magic = CHANNEL_MAGIC, .word = CHANNEL_ANSWER, .size = 10 };
+	struct channel_message m;
+	int fds[2];
+
+	pair(fds);
+	CHECK_INT(channel_receive_within(fds[1], 20, &m), -ETIMEDOUT);
+	/* nor one that never ends */
+	CHECK_INT(write(fds[0], &header, sizeof(header)), sizeof(header));
+	CHECK_INT(write(fds[0], "half", 4), 4);
+	CHECK_INT(channel_receive_within(fds[1], 20, &m), -ETIMEDOUT);
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+}
+
+/* Behind the listener: what the monitor answers, then a word of the agent's. */
+static pid_t machine_play(int fd, uint32_t errnum, enum channel_word word, const char *text)
+{
+	const struct vsock_answer answer = { .errnum = errnum };
+	struct channel_message join = { .word = CHANNEL_NONE }, question = { .word = CHANNEL_NONE };
+	struct vsock_hello hello;
+	pid_t pid = fork();
+	bool ok;
+
+	if (pid != 0)
+		return pid;
+	ok = recv(fd, &hello, sizeof(hello), MSG_WAITALL) == (ssize_t)sizeof(hello) && hello.magic == VSOCK_HELLO_MAGIC &&
+	     send(fd, &answer, sizeof(answer), 0) == (ssize_t)sizeof(answer);
+	if (ok && !errnum)
+		ok = channel_receive(fd, &join) == 0 && join.word == CHANNEL_JOIN && join.detail == CHANNEL_CONTROL &&
+		     channel_receive(fd, &question) == 0 && question.word == CHANNEL_ASK && strcmp(question.text, "{}") == 0 &&
+		     (word == CHANNEL_NONE || channel_send(fd, word, 0, 0, text, text ? strlen(text) : 0) == 0);
+	channel_message_done(&join);
+	channel_message_done(&question);
+	_exit(ok ? 0 : 1);
+}
+
+static void test_a_question_has_one_answer_or_a_reason(void)
+{
+	static const struct {
+		uint32_t errnum;
+		enum channel_word word;
+		const char *text, *reason;
+	} cases[] = {
+		{ 0, CHANNEL_ANSWER, "{\"a\":1}", NULL },
+		{ 0, CHANNEL_FAILED, "no \033[2Jway", "no \\u001b[2Jway" },
+		{ 0, CHANNEL_STARTED, NULL, "did not answer" },
+		{ 0, CHANNEL_NONE, NULL, "did not answer" },
+		{ ECONNREFUSED, CHANNEL_NONE, NULL, "reach the virtual machine's agent" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		cleanup_free char *text = NULL;
+		int fds[2], status, r;
+		pid_t pid;
+
+		pair(fds);
+		pid = machine_play(fds[0], cases[i].errnum, cases[i].word, cases[i].text);
+		(void)close(fds[0]);
+		r = ask_agent(fds[1], "{}", 2, &text);
+		if (cases[i].reason) {
+			CHECK(r < 0 && !text);
+			CHECK_HAS(fail_text(), cases[i].reason);
+		} else {
+			CHECK_INT(r, 0);
+			CHECK_STR(text, cases[i].text);
+		}
+		CHECK(waitpid(pid, &status, 0) == pid && status == 0);
 		(void)close(fds[1]);
 	}
 }
@@ -158,6 +238,8 @@ int main(void)
 		TEST(test_a_frame_arrives_as_it_was_sent),
 		TEST(test_what_no_word_allows_is_refused),
 		TEST(test_an_end_within_a_frame_is_a_failure),
+		TEST(test_a_frame_that_does_not_come_in_time_is_given_up),
+		TEST(test_a_question_has_one_answer_or_a_reason),
 		TEST(test_a_pump_moves_all_and_passes_on_the_end),
 		TEST(test_a_pump_into_nothing_ends),
 		{ NULL, NULL },

@@ -4,8 +4,12 @@
  * the sanitizer sees every byte that is touched outside it.
  */
 #include <linux/virtio_ring.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "runtime/kvm/virtq.h"
 #include "runtime/kvm/vm.h"
@@ -246,6 +250,71 @@ static void test_a_full_chain_is_taken(void)
 	CHECK_INT(t.chain.readable_bytes, SIZE);
 }
 
+/* The other processor of the guest: the same descriptor is good now, and then it is not. */
+static void *driver_lies(void *stop)
+{
+	volatile struct vring_desc *d = (volatile struct vring_desc *)(void *)(t.ram + DESC);
+	static const uint64_t addresses[] = { DATA, RAM - 1, UINT64_MAX, 0, VM_GAP_END };
+	static const uint32_t sizes[] = { 4, RAM, UINT32_MAX, 0, 16 };
+
+	for (unsigned int i = 0; !atomic_load((atomic_bool *)stop); i++) {
+		d[0].addr = addresses[i % 5];
+		d[0].len = sizes[i / 5 % 5];
+		d[0].flags = (uint16_t)(i / 25 % 4);
+		d[0].next = (uint16_t)(i / 100 % (SIZE + 2));
+		d[1].addr = addresses[i / 3 % 5];
+		d[1].len = sizes[i % 5];
+	}
+	return NULL;
+}
+
+static bool chain_is_inside(void)
+{
+	size_t readable = 0, writable = 0;
+
+	for (unsigned int i = 0; i < t.chain.readable + t.chain.writable; i++) {
+		const uint8_t *at = t.chain.parts[i].iov_base;
+		size_t size = t.chain.parts[i].iov_len;
+
+		if (at < t.ram || at >= t.ram + RAM || size == 0 || size > (size_t)(t.ram + RAM - at))
+			return false;
+		*(i < t.chain.readable ? &readable : &writable) += size;
+	}
+	return readable == t.chain.readable_bytes && writable == t.chain.writable_bytes;
+}
+
+/* What is judged is what is used: each descriptor is fetched once, and its copy counts. */
+static void test_a_descriptor_that_changes_meanwhile(void)
+{
+	unsigned int taken = 0, broken = 0, outside = 0;
+	atomic_bool stop = false;
+	pthread_t liar;
+
+	started();
+	avail_put(0, 0);
+	CHECK_INT(pthread_create(&liar, NULL, driver_lies, &stop), 0);
+	/* long enough for both to run at once, or in turns on a machine with one processor */
+	for (time_t end = time(NULL) + 3; time(NULL) < end;) {
+		virtq_reset(&t.q, &t.vm, SIZE);
+		t.q.size = SIZE;
+		t.q.desc_gpa = DESC;
+		t.q.avail_gpa = AVAIL;
+		t.q.used_gpa = USED;
+		if (!virtq_enable(&t.q))
+			break;
+		if (virtq_next(&t.q, &t.chain) == VIRTQ_CHAIN) {
+			taken++;
+			outside += !chain_is_inside();
+		} else {
+			broken++;
+		}
+	}
+	atomic_store(&stop, true);
+	(void)pthread_join(liar, NULL);
+	CHECK(taken > 0 && broken > 0);
+	CHECK_INT(outside, 0);
+}
+
 static void test_a_slice_of_the_parts(void)
 {
 	char a[4], b[4], c[4];
@@ -297,6 +366,7 @@ int main(void)
 		TEST(test_a_loop_of_all_breaks_the_queue),
 		TEST(test_more_buffers_than_fit_break_the_queue),
 		TEST(test_a_full_chain_is_taken),
+		TEST(test_a_descriptor_that_changes_meanwhile),
 		TEST(test_a_slice_of_the_parts),
 		TEST(test_the_door_to_guest_memory),
 		{ 0 },

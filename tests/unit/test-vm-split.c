@@ -89,6 +89,55 @@ static void test_layers_become_shares(void)
 	(void)spec_free(spec);
 }
 
+static void test_block_devices_and_images_become_disks(void)
+{
+	struct spec *spec = spec_of(
+		"{" ALL ", 'root': {'path': '/r'}, 'mounts': ["
+		"{'destination': '/a', 'type': 'ext4', 'source': 'disk.img', 'options': ['ro']},"
+		"{'destination': '/b', 'type': 'squashfs', 'source': '/img'},"
+		"{'destination': '/c', 'type': 'ext4', 'source': '/img'}],"
+		"'linux': {'namespaces': [" NS "], 'devices': [{'path': '/dev/x', 'type': 'b', 'major': 8, 'minor': 16},"
+		"{'path': '/dev/y', 'type': 'b', 'major': 8, 'minor': 32}], 'resources': {'devices': [{'allow': false, 'access':"
+		"'rwm'}, {'allow': true, 'type': 'b', 'major': 8, 'minor': 16, 'access': 'rw'}, {'allow': true, 'type': 'b',"
+		"'major': 8, 'minor': 32, 'access': 'r'}]}}}");
+	struct vm_split split;
+
+	CHECK_INT(vm_split_check(spec), 0);
+	CHECK_INT(vm_split(spec, "/bundle", "/shares", &parts, &split), 0);
+	CHECK_INT(split.disk_count, 4);
+	CHECK_STR(split.disks[0].source, "/bundle/disk.img");
+	CHECK(split.disks[0].read_only && !split.disks[1].read_only);
+	CHECK(!split.disks[2].source && !split.disks[2].read_only && split.disks[3].read_only);
+	CHECK_STR(split.modules.items[0], "virtio_blk");
+	CHECK_INT(split.modules.count, 4); /* ext4 and what it needs, squashfs, each once */
+	CHECK_HAS(split.inner, "\"/dev/disks/disk0\"");
+	CHECK_HAS(split.inner, "\"disk\":\"disk2\"");
+	CHECK_HAS(split.inner, "\"access\":\"r\",\"disk\":\"disk0\"");
+	CHECK_HAS(split.inner, "\"access\":\"rw\",\"disk\":\"disk1\"");
+	CHECK(!strstr(split.inner, "disk.img") && !strstr(split.inner, "/img"));
+	vm_split_done(&split);
+	(void)spec_free(spec);
+}
+
+static void test_a_terminal_is_the_cells_and_the_guests(void)
+{
+	struct spec *spec = spec_of("{'ociVersion': '1.0.2', 'vm': {}, 'process': {'args': ['true'], 'cwd': '/', 'terminal': true,"
+				    "'consoleSize': {'height': 30, 'width': 90}}, 'root': {'path': '/r'}, 'linux': {'namespaces': [" NS "]}}");
+	struct vm_split split;
+	bool pts = false;
+
+	CHECK_INT(vm_split_check(spec), 0);
+	CHECK_INT(vm_split(spec, "/bundle", "/shares", &parts, &split), 0);
+	CHECK(split.outer->process.terminal);
+	CHECK_INT(split.outer->process.console_width, 90);
+	for (size_t i = 0; i < split.outer->mount_count; i++)
+		pts = pts || str_eq(split.outer->mounts[i].destination, "/dev/pts");
+	CHECK(pts);
+	CHECK_HAS(split.inner, "\"terminal\":true");
+	vm_split_done(&split);
+	(void)spec_free(spec);
+}
+
 static void test_what_has_no_home_is_refused_by_name(void)
 {
 	static const struct {
@@ -102,6 +151,7 @@ static void test_what_has_no_home_is_refused_by_name(void)
 		{ "'linux': {'namespaces': [" NS "], 'netDevices': {'eth0': {}}}", "netDevices" },
 		{ "'mounts': [{'destination': '/v', 'type': 'bind', 'source': '/d', 'options': ['bind', 'shared']}],"
 		  "'linux': {'namespaces': [" NS "]}", "shared propagation" },
+		{ "'mounts': [{'destination': '/v', 'type': 'btrfs', 'source': '/d'}], 'linux': {'namespaces': [" NS "]}", "'btrfs'" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -123,7 +173,7 @@ static void file_make(int dir, const char *name, const char *text)
 
 static void test_modules_come_after_what_they_need(void)
 {
-	static const char *const names[] = { "a_b", "built_in", "c", NULL };
+	static const char *const names[] = { "a_b", "?no_such", "built_in", "?c", NULL };
 	static const char *const missing[] = { "d", NULL };
 	char folder[] = "/tmp/test-vm-XXXXXX";
 	struct str_list paths = { .items = NULL };
@@ -172,6 +222,8 @@ int main(void)
 	static const struct tap_test tests[] = {
 		TEST(test_each_part_goes_where_its_kernel_is),
 		TEST(test_layers_become_shares),
+		TEST(test_block_devices_and_images_become_disks),
+		TEST(test_a_terminal_is_the_cells_and_the_guests),
 		TEST(test_what_has_no_home_is_refused_by_name),
 		TEST(test_modules_come_after_what_they_need),
 		TEST(test_what_is_packed_is_unpacked),

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Block devices and images, opened by whoever may open them, and claimed for as long as the machine lives.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "runtime/base/str.h"
+#include "runtime/machine.h"
+
+/* By its number: no name of a device's is sure to be there. */
+static int device_open(dev_t number, int flags)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/dev/block/%u:%u", major(number), minor(number));
+	return open(path, flags);
+}
+
+/*
+ * Nobody else may have mounted what can be written: two kernels on one file system destroy it. Of a file that is asked of
+ * other machines, whose locks live as long as their monitors.
+ */
+static int disk_claim(int fd, const struct stat *st, const char *name, bool read_only)
+{
+	if (!S_ISREG(st->st_mode) && !S_ISBLK(st->st_mode))
+		return fail_plain(ENOTBLK, "'%s' is neither a block device nor a file with a disk's image", name);
+	if (flock(fd, (read_only ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0)
+		return 0;
+	return errno == EWOULDBLOCK ? fail_plain(EBUSY, "'%s' is in use by somebody else, who may write to it", name) :
+				      fail(errno, "lock '%s'", name);
+}
+
+static int disk_open(const struct vm_split_disk *disk, struct vm_device_config *to)
+{
+	int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (disk->read_only ? O_RDONLY : O_RDWR), fd, r;
+	cleanup_free char *numbered = NULL;
+	const char *name = disk->source;
+	struct stat st;
+
+	r = str_format(&numbered, "block device %u:%u", major(disk->number), minor(disk->number));
+	if (r < 0)
+		return r;
+	name = name ? name : numbered;
+	/* O_EXCL without O_CREAT, of a block device: not while it is mounted */
+	if (disk->number && !disk->read_only)
+		flags |= O_EXCL;
+	fd = disk->source ? open(disk->source, flags) : device_open(disk->number, flags);
+	if (fd < 0 && errno == EBUSY)
+		return fail_plain(EBUSY, "'%s' is mounted or in use on the host: a virtual machine cannot write to it too",
+				  name);
+	to->fd[0] = machine_fd(fd, name);
+	if (to->fd[0] < 0)
+		return to->fd[0];
+	if (fcntl(to->fd[0], F_SETFL, 0) < 0 || fstat(to->fd[0], &st) < 0)
+		return fail(errno, "look at '%s'", name);
+	return disk_claim(to->fd[0], &st, name, disk->read_only);
+}
+
+int machine_disks_open(struct machine *m, const struct bundle *bundle)
+{
+	int r = 0;
+
+	(void)bundle;
+	for (size_t i = 0; r == 0 && i < m->split.disk_count; i++) {
+		const struct vm_split_disk *from = &m->split.disks[i];
+		struct vm_device_config *to = &m->config.devices[m->config.device_count];
+
+		*to = (struct vm_device_config){
+			.kind = VM_DEVICE_BLK, .fd = { -1, -1 }, .flags = from->read_only ? VM_DEVICE_READ_ONLY : 0,
+		};
+		(void)snprintf(to->tag, sizeof(to->tag), "%s", from->name);
+		m->config.device_count++;
+		r = disk_open(from, to);
+	}
+	return r;
+}
