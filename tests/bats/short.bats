@@ -88,13 +88,10 @@ expand()
 }
 
 @test "what comes later is refused by name" {
-	for key in '"rootfs_size": "1G"'; do
-		spec_file "{ \"args\": [\"true\"], $key }"
-		[[ $key != *image* ]] || jq 'del(.layers)' "$SPEC" >s.json && [ ! -s s.json ] || mv s.json "$SPEC"
-		run -125 nacelle run "$SPEC"
-		has "not supported yet"
-		one_line
-	done
+	spec_file '{ "args": ["true"], "volumes": ["/tmp:/x:U"] }'
+	run -125 nacelle run "$SPEC"
+	has "not supported yet"
+	one_line
 	nothing_left
 }
 
