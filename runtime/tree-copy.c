@@ -21,7 +21,7 @@
 #include "runtime/base/fd.h"
 #include "runtime/base/str.h"
 
-enum { DEPTH_MAX = 256 };
+enum { DEPTH_MAX = 256, CHUNK = 1 << 30 };
 
 static int folder_copy(const struct tree_copy *how, int from, int to, int depth);
 
@@ -47,7 +47,7 @@ static int xattrs_copy(const struct tree_copy *how, int in, int out)
 	for (const char *name = list; len > 0 && name < list + len; name += strlen(name) + 1) {
 		ssize_t n;
 
-		if (!str_starts(name, "user.") && !str_eq(name, "security.capability"))
+		if (!str_starts(name, "user.") && !(how->rights && str_eq(name, "security.capability")))
 			continue;
 		if (str_starts(name, "user.overlay."))
 			continue;
@@ -69,7 +69,7 @@ static int finish(const struct tree_copy *how, int in, int out, const struct sta
 	r = xattrs_copy(how, in, out);
 	if (r < 0)
 		return r;
-	if (fchmod(out, st->st_mode & 07777) < 0)
+	if (fchmod(out, st->st_mode & (how->rights ? 07777 : 01777)) < 0)
 		return fail(errno, "set the mode");
 	return futimens(out, times) < 0 ? fail(errno, "set the times") : 0;
 }
@@ -94,7 +94,7 @@ static int file_copy(const struct tree_copy *how, int in, int to, const char *as
 	if (out < 0)
 		return fail(errno, "make it");
 	do
-		n = sendfile(out, in, NULL, SSIZE_MAX & ~4095L);
+		n = sendfile(out, in, NULL, CHUNK); /* with more the position would overflow */
 	while (n > 0 || (n < 0 && errno == EINTR));
 	if (n < 0)
 		return fail(errno, "copy it");
@@ -151,7 +151,7 @@ static int subfolder_copy(const struct tree_copy *how, int in, int to, const cha
 
 static int entry_copy(const struct tree_copy *how, int from, const char *name, int to, const char *as, dev_t device, int depth)
 {
-	cleanup_fd int in = -1;
+	cleanup_fd int named = -1, in = -1;
 	struct stat st;
 
 	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
@@ -162,12 +162,16 @@ static int entry_copy(const struct tree_copy *how, int from, const char *name, i
 		return link_copy(how, from, name, to, as, &st);
 	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
 		return node_copy(how, to, as, &st);
-	in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (in < 0 || fstat(in, &st) < 0)
+	/* A name first, which opens nothing: by now it may be a device of the host's. */
+	named = openat(from, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (named < 0 || fstat(named, &st) < 0)
 		return fail(errno, "open it");
-	if (S_ISDIR(st.st_mode))
-		return subfolder_copy(how, in, to, as, &st, device, depth);
-	return S_ISREG(st.st_mode) ? file_copy(how, in, to, as, &st) : fail_plain(EAGAIN, "it changes while it is copied");
+	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
+		return fail_plain(EAGAIN, "it changes while it is copied");
+	in = fd_reopen(named, O_RDONLY | O_CLOEXEC);
+	if (in < 0)
+		return fail(-in, "open it");
+	return S_ISDIR(st.st_mode) ? subfolder_copy(how, in, to, as, &st, device, depth) : file_copy(how, in, to, as, &st);
 }
 
 static int folder_copy(const struct tree_copy *how, int from, int to, int depth)

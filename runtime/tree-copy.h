@@ -12,12 +12,13 @@
 struct tree_copy {
 	bool one_mount;	/* what is mounted below the source is left out, an empty folder stands in its place */
 	bool owners;	/* as they are; otherwise all that is made belongs to uid and gid */
+	bool rights;	/* set-id bits and capabilities too: whoever chose them may give them to the owner */
 	uid_t uid;
 	gid_t gid;
 };
 
 /*
- * tree_copy() - copy @from/@name to @to/@as, with modes, times, attributes of users and capabilities
+ * tree_copy() - copy @from/@name to @to/@as, with modes, times and attributes of users
  * @from, @to: folders (O_PATH will do)
  * @name, @as: one name each
  *

@@ -257,7 +257,7 @@ int volume_fill(const struct volume_taken *taken, int tree, int target)
 		return 0;
 	if (fstat(target, &st) < 0)
 		return fail(errno, "look at the destination");
-	r = tree_copy_content(&(struct tree_copy){ .one_mount = true, .owners = true }, target, tree);
+	r = tree_copy_content(&(struct tree_copy){ .one_mount = true, .owners = true, .rights = true }, target, tree);
 	if (r < 0)
 		return r;
 	/* As docker has it, the folder itself is like the one that it covers. */

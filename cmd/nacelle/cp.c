@@ -189,7 +189,9 @@ static int inside_path(const char *path, char **ret_path)
 
 static int copy_out(const struct cp_options *o, const struct inside *in, int host, const char *source, const char *target)
 {
-	const struct tree_copy how = { .owners = o->archive || str_eq(target, "-"), .uid = geteuid(), .gid = getegid() };
+	bool whole = o->archive || str_eq(target, "-");
+	/* A set-id bit that a payload chose would be one of the operator's. */
+	const struct tree_copy how = { .owners = whole, .rights = whole, .uid = geteuid(), .gid = getegid() };
 	struct place from cleanup_place = PLACE_NONE;
 	cleanup_free char *path = NULL, *to = NULL;
 	cleanup_fd int memory = -1;
@@ -211,7 +213,7 @@ static int copy_out(const struct cp_options *o, const struct inside *in, int hos
 
 static int copy_in(const struct cp_options *o, const struct inside *in, int host, const char *source, const char *target)
 {
-	const struct tree_copy how = { .owners = o->archive || str_eq(source, "-"), .uid = in->uid, .gid = in->gid };
+	const struct tree_copy how = { .owners = o->archive || str_eq(source, "-"), .rights = true, .uid = in->uid, .gid = in->gid };
 	struct place from cleanup_place = PLACE_NONE;
 	cleanup_free char *path = NULL, *to = NULL;
 	cleanup_fd int memory = -1, there = -1;

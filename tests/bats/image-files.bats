@@ -210,3 +210,17 @@ stopped()
 	has "was in memory"
 	nacelle delete --force "$ID"
 }
+
+@test "cp gives no rights that a payload chose: set-id bits and capabilities stay behind" {
+	keeps
+	rootfs_own
+	"$IMAGE" import "$ROOTFS" rights
+	nacelle run -d --name "$ID" rights sh -c 'cp /bin/busybox /mine; chmod 6755 /mine; mkdir /shared; chmod 1777 /shared; sleep 1000'
+	until_true 10 nacelle exec "$ID" test -k /shared
+	nacelle cp "$ID:/mine" mine
+	nacelle cp "$ID:/shared" shared
+	[ "$(stat -c %a mine)" = 755 ]
+	[ "$(stat -c %a shared)" = 1777 ]
+	nacelle cp -a "$ID:/mine" whole
+	[ "$(stat -c %a whole)" = 6755 ]
+}

@@ -78,7 +78,7 @@ inside()
 	until_true 60 log_has ready
 	cell=$(cgroup_dir)
 	before=$(cat "$cell/memory.current")
-	nacelle exec "$ID" sh -c 'head -c 200M /dev/zero >/dev/shm/file'
+	nacelle exec "$ID" sh -c 'dd if=/dev/zero bs=1M count=200 2>/dev/null of=/dev/shm/file'
 	full=$(cat "$cell/memory.current")
 	[ $((full - before)) -gt 150000000 ]
 	nacelle exec "$ID" rm /dev/shm/file

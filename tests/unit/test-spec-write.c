@@ -174,7 +174,9 @@ static void test_every_mount_option_is_taken_from_the_file_system(void)
 	CHECK(json_array_size(options) > 55);
 	json_array_foreach(options, i, option) {
 		const char *name = json_string_value(option);
-		const char *type = str_eq(name, "tmpcopyup") ? "'type': 'tmpfs'" : "'type': 'bind'";
+		const char *type = str_eq(name, "tmpcopyup") ? "'type': 'tmpfs'" :
+				   str_eq(name, "nocopy")    ? "'type': 'volume'" :
+							       "'type': 'bind'";
 		cleanup_free char *text = NULL;
 		cleanup_spec struct spec *spec = NULL;
 
@@ -183,8 +185,8 @@ static void test_every_mount_option_is_taken_from_the_file_system(void)
 				&text,
 				"{'ociVersion': '1.2.0', 'root': {'path': 'r'}, 'linux': {'namespaces': [{'type': 'mount'}, {'type': 'user'}],"
 				"'uidMappings': [{'containerID': 0, 'hostID': 0, 'size': 1}], 'gidMappings': [{'containerID': 0, 'hostID': 0, 'size': 1}]},"
-				"'mounts': [{'destination': '/a', 'source': '/', %s, 'options': ['%s']}]}",
-				type, name),
+				"'mounts': [{'destination': '/a', 'source': '%s', %s, 'options': ['%s']}]}",
+				str_eq(name, "nocopy") ? "v" : "/", type, name),
 			0);
 		spec = text_spec(text);
 		if (tap_check(spec, __FILE__, __LINE__, "%s: %s", name, fail_text()))
