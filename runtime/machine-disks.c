@@ -22,6 +22,11 @@ static int device_open(dev_t number, int flags)
 	return open(path, flags);
 }
 
+static int fail_no_disk(const char *name)
+{
+	return fail_plain(ENOTBLK, "'%s' is neither a block device nor a file with a disk's image", name);
+}
+
 /*
  * Nobody else may have mounted what can be written: two kernels on one file system destroy it. Of a file that is asked of
  * other machines, whose locks live as long as their monitors.
@@ -29,7 +34,7 @@ static int device_open(dev_t number, int flags)
 static int disk_claim(int fd, const struct stat *st, const char *name, bool read_only)
 {
 	if (!S_ISREG(st->st_mode) && !S_ISBLK(st->st_mode))
-		return fail_plain(ENOTBLK, "'%s' is neither a block device nor a file with a disk's image", name);
+		return fail_no_disk(name);
 	if (flock(fd, (read_only ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0)
 		return 0;
 	return errno == EWOULDBLOCK ? fail_plain(EBUSY, "'%s' is in use by somebody else, who may write to it", name) :
@@ -54,6 +59,8 @@ static int disk_open(const struct vm_split_disk *disk, struct vm_device_config *
 	if (fd < 0 && errno == EBUSY)
 		return fail_plain(EBUSY, "'%s' is mounted or in use on the host: a virtual machine cannot write to it too",
 				  name);
+	if (fd < 0 && errno == EISDIR)
+		return fail_no_disk(name);
 	to->fd[0] = machine_fd(fd, name);
 	if (to->fd[0] < 0)
 		return to->fd[0];

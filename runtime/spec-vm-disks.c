@@ -174,22 +174,34 @@ static int rules_mark(const struct vm_split *split, const struct cgroup_limits *
  * Who mounts a device must be allowed to open it. Of a host's device the spec says so itself, as for any container; an image
  * has no number on the host for which it could.
  */
-static int images_allow(const struct vm_split *split, json_t *list)
+static int images_allow(const struct vm_split *split, json_t *linux_, json_t *resources, json_t *list)
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < split->disk_count; i++)
-		if (!split->disks[i].number)
+	for (size_t i = 0; r == 0 && i < split->disk_count; i++) {
+		if (split->disks[i].number)
+			continue;
+		/* A filter is there without rules as well, and lets no disk through. */
+		if (!json_is_object(resources)) {
+			r = short_set(linux_, "resources", json_object());
+			resources = json_object_get(linux_, "resources");
+		}
+		if (r == 0 && !json_is_array(list)) {
+			r = short_set(resources, "devices", json_array());
+			list = json_object_get(resources, "devices");
+		}
+		if (r == 0)
 			r = short_append(list, json_pack("{s:b, s:s, s:i, s:i, s:s, s:s}", "allow", 1, "type", "b", "major", 0,
 							 "minor", 0, "access", split->disks[i].read_only ? "r" : "rw", "disk",
 							 split->disks[i].name));
+	}
 	return r;
 }
 
 int vm_disks_devices(struct vm_split *split, const struct spec *spec, json_t *inner)
 {
 	const struct cgroup_limits *limits = &spec->linux_.resources;
-	json_t *linux_ = json_object_get(inner, "linux"), *list = json_object_get(linux_, "devices");
+	json_t *linux_ = json_object_get(inner, "linux"), *list = json_object_get(linux_, "devices"), *resources;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < spec->linux_.device_count; i++) {
@@ -203,8 +215,9 @@ int vm_disks_devices(struct vm_split *split, const struct spec *spec, json_t *in
 		if (r == 0)
 			r = short_set(json_array_get(list, i), "disk", json_string(name));
 	}
-	list = json_object_get(json_object_get(linux_, "resources"), "devices");
+	resources = json_object_get(linux_, "resources");
+	list = json_object_get(resources, "devices");
 	if (r == 0)
 		r = rules_mark(split, limits, list);
-	return r < 0 || !limits->devices_set ? r : images_allow(split, list);
+	return r < 0 ? r : images_allow(split, linux_, resources, list);
 }

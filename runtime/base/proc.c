@@ -46,9 +46,9 @@ int proc_stat_parse(char *line, struct proc_stat *ret)
 	struct proc_stat stat;
 
 	if (!open || !close || close < open ||
-	    sscanf(close + 1, " %c %" SCNd32 " %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64
+	    sscanf(close + 1, " %c %" SCNd32 " %*d %*d %*d %*d %" SCNu32 " %*u %*u %*u %*u %" SCNu64 " %" SCNu64
 		   " %*d %*d %*d %*d %*d %*d %" SCNu64,
-		   &stat.state, &stat.parent, &stat.user_ticks, &stat.system_ticks, &stat.start) != 5)
+		   &stat.state, &stat.parent, &stat.flags, &stat.user_ticks, &stat.system_ticks, &stat.start) != 6)
 		return -EINVAL;
 	*close = '\0';
 	stat.name = open + 1;

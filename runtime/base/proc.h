@@ -34,8 +34,11 @@ struct proc_stat {
 	const char *name;
 	char state;
 	int32_t parent;
+	uint32_t flags; /* PROC_KERNEL_THREAD and others of the kernel's include/linux/sched.h */
 	uint64_t user_ticks, system_ticks, start;
 };
+
+enum { PROC_KERNEL_THREAD = 0x00200000 };
 
 /* proc_stat_parse() - cuts @line up. Source: proc(5). Return: 0 or -EINVAL, nothing recorded. */
 int proc_stat_parse(char *line, struct proc_stat *ret);

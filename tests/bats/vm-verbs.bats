@@ -74,14 +74,15 @@ inside()
 
 # bats test_tags=lab, vm, full
 @test "memory that a virtual machine's guest has no use for goes back to the host" {
-	vm_detach 'echo ready; sleep 1000' '.linux.resources = { memory: { limit: 402653184 } }'
+	vm_detach 'echo ready; sleep 1000' '.linux.resources = { memory: { limit: 402653184 } }
+		| .mounts += [{ destination: "/big", type: "tmpfs", source: "tmpfs", options: ["size=300m"] }]'
 	until_true 60 log_has ready
 	cell=$(cgroup_dir)
 	before=$(cat "$cell/memory.current")
-	nacelle exec "$ID" sh -c 'dd if=/dev/zero bs=1M count=200 2>/dev/null of=/dev/shm/file'
+	nacelle exec "$ID" sh -c 'dd if=/dev/zero bs=1M count=200 2>/dev/null of=/big/file'
 	full=$(cat "$cell/memory.current")
 	[ $((full - before)) -gt 150000000 ]
-	nacelle exec "$ID" rm /dev/shm/file
+	nacelle exec "$ID" rm /big/file
 	until_true 60 eval '[ $(cat '"$cell"'/memory.current) -lt $(('"$full"' - 120000000)) ]'
 	echo "# memory of the machine: $before, with 200 MiB in use $full, given up $(cat "$cell/memory.current")" >&3
 	nacelle stats --no-stream --format json --interval 10ms "$ID" | jq -e '.[0].vm.memory_returned > 120000000'
