@@ -73,6 +73,7 @@ takes()
 		case $option in
 		# a copy of what is below needs a file system of its own, a mapping a user namespace to take it from
 		tmpcopyup) takes '.mounts += [{ destination: "/mnt", type: "tmpfs", source: "t", options: ["tmpcopyup"] }]' ;;
+		nocopy) takes '.mounts += [{ destination: "/mnt", type: "volume", source: "", options: ["nocopy"] }]' ;;
 		idmap | ridmap)
 			takes ".mounts += [{ destination: \"/mnt\", type: \"bind\", source: \"$PWD/source\", options: [\"rbind\", \"$option\"],
 				uidMappings: [{ containerID: 0, hostID: 1, size: 9 }], gidMappings: [{ containerID: 0, hostID: 1, size: 9 }] }]" \

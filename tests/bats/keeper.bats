@@ -69,7 +69,7 @@ attach_line="timeout --foreground -k 5 50 \$NACELLE --root \$STATE --data \$DATA
 	kill -CONT "$stopped"
 	wait "$seen" || [ $? = 4 ]
 	[ "$(grep -c 'a line' seen)" = 20000 ]
-	wait
+	wait "$stopped" || true
 }
 
 @test "attach is refused where there is nothing to attach to" {

@@ -83,7 +83,10 @@ refused()
 
 # OCI: runtime.md, Start: starting a container that is not created MUST have no effect on it
 @test "start of a running one and of a stopped one has no effect" {
-	detach 'sleep 1000'
+	# one that an engine created: those of `run -d` have a keeper, which may be told to begin anew
+	payload 'sleep 1000'
+	create
+	nacelle start "$ID"
 	pid=$(init_pid)
 	refused start "$ID"
 	[ "$(init_pid)" = "$pid" ] && status_is running
