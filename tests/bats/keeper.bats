@@ -38,8 +38,9 @@ attach_line="timeout --foreground -k 5 50 \$NACELLE --root \$STATE --data \$DATA
 
 @test "the standard input of run -d -i stays open when one who was attached leaves" {
 	service '{ "args": ["sh", "-c", "while read -r line; do echo got $line; done; echo end; exit 3"] }' -i
+	# killed: any other signal would be handed on to the payload
 	for word in one two; do
-		timeout -k 5 20 bash -c '{ echo '$word'; sleep 0.5; } | timeout 2 "$0" --root "$1" --data "$2" attach "$3"' \
+		timeout -k 5 20 bash -c '{ echo '$word'; sleep 0.5; } | timeout -s KILL 2 "$0" --root "$1" --data "$2" attach "$3"' \
 			"$NACELLE" "$STATE" "$DATA" "$ID" || true
 		says "got $word"
 	done
