@@ -24,9 +24,10 @@ static bool thread_is_held(int tasks, const char *tid)
 {
 	cleanup_fd int dir = fd_open_beneath(tasks, tid, O_PATH | O_DIRECTORY, 0);
 	cleanup_free char *where = NULL;
+	int r = dir < 0 ? dir : fd_read_file(dir, "wchan", &where);
 
-	if (dir < 0 || fd_read_file(dir, "wchan", &where) < 0)
-		return errno == ENOENT || errno == ESRCH;
+	if (r < 0)
+		return r == -ENOENT || r == -ESRCH;
 	/* the trap, or what it was made a part of by the compiler */
 	return strcmp(where, "do_freezer_trap") == 0 || strcmp(where, "get_signal") == 0;
 }
@@ -34,16 +35,14 @@ static bool thread_is_held(int tasks, const char *tid)
 static bool process_is_held(int proc)
 {
 	int tasks = fd_open_beneath(proc, "task", O_RDONLY | O_DIRECTORY, 0);
-	DIR *dir = tasks < 0 ? NULL : fdopendir(tasks);
+	cleanup_dir DIR *dir = tasks < 0 ? NULL : fdopendir(tasks);
 	struct dirent *entry;
 	bool held = dir;
 
+	if (!dir && tasks >= 0)
+		(void)close(tasks);
 	while (held && (entry = readdir(dir)))
 		held = *entry->d_name == '.' || thread_is_held(dirfd(dir), entry->d_name);
-	if (dir)
-		(void)closedir(dir);
-	else if (tasks >= 0)
-		(void)close(tasks);
 	return held;
 }
 

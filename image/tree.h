@@ -30,12 +30,5 @@ int tree_remove_others(int dir, const char *keep);
 enum { TREE_DIFFERS = 1 };
 int tree_compare(int a, int b);
 
-static inline int closedir_kept(DIR *dir)
-{
-	return closedir(dir);
-}
-CLEANUP_DEFINE(DIR *, closedir_kept)
-#define cleanup_dir __attribute__((cleanup(closedir_kept_p)))
-
 /* folder_read() - names in @dir/@path, sorted, without those that begin with a dot; none when it is missing. Return: 0 or a recorded failure. */
 int folder_read(int dir, const char *path, struct str_list *ret);

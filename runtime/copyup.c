@@ -20,12 +20,6 @@
 
 enum { DEPTH_MAX = 128 };
 
-static inline int closedir_kept(DIR *dir)
-{
-	return closedir(dir);
-}
-CLEANUP_DEFINE(DIR *, closedir_kept)
-
 static int file_copy(int from, int to, const char *name)
 {
 	/*
@@ -114,7 +108,7 @@ static int entry_copy(int from, int to, const char *name, dev_t device, int dept
 
 static int folder_copy(int from, int to, dev_t device, int depth)
 {
-	__attribute__((cleanup(closedir_kept_p))) DIR *dir = NULL;
+	cleanup_dir DIR *dir = NULL;
 	int fd, r;
 
 	if (depth > DEPTH_MAX)

@@ -29,6 +29,14 @@
 
 enum { MAP_LINE_MAX = 3 * 11 + 1, MAP_LINES_MAX = 340 }; /* the kernel's limit of lines */
 
+uint32_t idmap_host_id(uint32_t id, const struct spec_id_map *maps, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (id >= maps[i].container_id && id - maps[i].container_id < maps[i].size)
+			return maps[i].host_id + (id - maps[i].container_id);
+	return id;
+}
+
 /* Write one map; what we may not is done by those who may. */
 static int map_write(pid_t pid, int proc, bool groups, const struct spec_id_map *maps, size_t count)
 {

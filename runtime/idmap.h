@@ -6,6 +6,7 @@
  */
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct spec;
@@ -19,6 +20,9 @@ struct spec_id_map;
  * Return: 0 or a recorded failure.
  */
 int idmap_write(pid_t pid, const struct spec *spec);
+
+/* idmap_host_id() - what @id of a user namespace with these maps is outside; @id itself where no map has it */
+uint32_t idmap_host_id(uint32_t id, const struct spec_id_map *maps, size_t count);
 
 /*
  * idmap_userns() - a user namespace that exists only for its maps, as id-mapped mounts want it

@@ -17,8 +17,6 @@
 #include "runtime/base/str.h"
 #include "runtime/in-vm.h"
 
-CLEANUP_DEFINE(DIR *, closedir)
-
 /* A device node under the disk's serial number. @name: of a folder in /sys/block */
 static int disk_make(int blocks, const char *name)
 {
@@ -46,7 +44,7 @@ static int disk_make(int blocks, const char *name)
 int in_vm_disks_make(void)
 {
 	cleanup_fd int blocks = open("/sys/block", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	__attribute__((cleanup(closedir_p))) DIR *list = blocks < 0 ? NULL : fdopendir(dup(blocks));
+	cleanup_dir DIR *list = blocks < 0 ? NULL : fdopendir(dup(blocks));
 	struct dirent *entry;
 	int r = 0;
 

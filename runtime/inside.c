@@ -20,6 +20,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/proc.h"
+#include "runtime/idmap.h"
 #include "runtime/image-root.h"
 #include "runtime/kept.h"
 #include "runtime/mount-source.h"
@@ -181,14 +182,6 @@ static int root_mount_again(const struct container_place *place, const struct ke
 	return err;
 }
 
-static uint32_t host_root(const struct spec_id_map *maps, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (maps[i].container_id == 0)
-			return maps[i].host_id;
-	return 0;
-}
-
 int inside_open(const struct container_place *place, const char *id, struct inside *ret)
 {
 	struct kept k cleanup_kept = KEPT_NONE;
@@ -201,8 +194,8 @@ int inside_open(const struct container_place *place, const char *id, struct insi
 	r = k.running ? root_of_process(&k, id, &root) : root_mount_again(place, &k, &root);
 	if (r < 0)
 		return r;
-	*ret = (struct inside){ .root = root, .uid = host_root(k.spec->linux_.uid_mappings, k.spec->linux_.uid_mapping_count),
-				.gid = host_root(k.spec->linux_.gid_mappings, k.spec->linux_.gid_mapping_count),
+	*ret = (struct inside){ .root = root, .uid = idmap_host_id(0, k.spec->linux_.uid_mappings, k.spec->linux_.uid_mapping_count),
+				.gid = idmap_host_id(0, k.spec->linux_.gid_mappings, k.spec->linux_.gid_mapping_count),
 				.dir = STATE_DIR_NONE };
 	if (!k.running) {
 		ret->dir = k.dir;

@@ -114,20 +114,6 @@ int network_record_read(int dir, const char *file, struct network *ret)
 	return 0;
 }
 
-static json_t *map_json(const struct str_list *list)
-{
-	json_t *v = json_object();
-
-	for (size_t i = 0; v && i < list->count; i++) {
-		const char *text = list->items[i], *sep = strchr(text, '=');
-		cleanup_free char *key = sep ? strndup(text, (size_t)(sep - text)) : NULL;
-
-		if (key)
-			(void)json_object_set_new(v, key, json_string(sep + 1));
-	}
-	return v;
-}
-
 json_t *network_json(const struct network *n)
 {
 	char subnet[NET_PREFIX_SIZE], gateway[NET_ADDRESS_SIZE];
@@ -141,7 +127,7 @@ json_t *network_json(const struct network *n)
 			return NULL;
 		}
 	return json_pack("{si ss ss so sb si so ss}", "version", RECORD_VERSION, "name", n->name, "bridge", n->bridge, "subnets",
-			 subnets, "internal", n->internal, "mtu", (int)n->mtu, "labels", map_json(&n->labels), "created", n->created);
+			 subnets, "internal", n->internal, "mtu", (int)n->mtu, "labels", json_of_map(&n->labels), "created", n->created);
 }
 
 int network_record_write(int dir, const struct network *n)

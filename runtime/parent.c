@@ -444,14 +444,6 @@ static int record_process(struct parent *p)
 	return state_write(&p->dir, &p->state);
 }
 
-static uint32_t host_id(uint32_t id, const struct spec_id_map *maps, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (id >= maps[i].container_id && id - maps[i].container_id < maps[i].size)
-			return maps[i].host_id + (id - maps[i].container_id);
-	return id;
-}
-
 /* An annotation of crun's: the payload manages a cgroup below the one that has the limits. */
 static int cgroup_hand_over(struct parent *p)
 {
@@ -462,8 +454,8 @@ static int cgroup_hand_over(struct parent *p)
 		return 0;
 	if (p->cgroup.fd < 0)
 		return fail_plain(ENOTSUP, "annotations[\"run.oci.delegate-cgroup\"]: the container has no cgroup");
-	return cgroup_delegate(&p->cgroup, name, p->pid, host_id(0, l->uid_mappings, l->uid_mapping_count),
-			       host_id(0, l->gid_mappings, l->gid_mapping_count));
+	return cgroup_delegate(&p->cgroup, name, p->pid, idmap_host_id(0, l->uid_mappings, l->uid_mapping_count),
+			       idmap_host_id(0, l->gid_mappings, l->gid_mapping_count));
 }
 
 /* Is this the mount by which the payload may manage its cgroup? */
@@ -478,7 +470,7 @@ static bool manages_cgroup(const struct spec_mount *m)
 static int cgroup_hand_own(struct parent *p)
 {
 	const struct spec_linux *l = &p->spec->linux_;
-	uid_t uid = host_id((uint32_t)p->spec->process.user.uid, l->uid_mappings, l->uid_mapping_count);
+	uid_t uid = idmap_host_id((uint32_t)p->spec->process.user.uid, l->uid_mappings, l->uid_mapping_count);
 
 	/* a user's cgroup is his already, and he can give nothing away */
 	if (p->cgroup.fd < 0 || uid == 0 || geteuid() != 0 || !l->namespaces[NS_CGROUP].wanted || l->namespaces[NS_CGROUP].path)

@@ -65,20 +65,6 @@ static const struct json_field record_fields[] = {
 	{ .name = NULL },
 };
 
-static json_t *annotations_json(const struct str_list *list)
-{
-	json_t *v = json_object();
-
-	for (size_t i = 0; v && i < list->count; i++) {
-		const char *text = list->items[i], *sep = strchr(text, '=');
-		cleanup_free char *key = sep ? strndup(text, (size_t)(sep - text)) : NULL;
-
-		if (key)
-			(void)json_object_set_new(v, key, json_string(sep + 1));
-	}
-	return v;
-}
-
 /* NULL: none, which most have. */
 static json_t *volumes_json(const struct str_list *list)
 {
@@ -102,7 +88,7 @@ int state_write(const struct state_dir *dir, const struct state *state)
 		state->poststop_owed, "resctrlOwed", state->resctrl_owed, "created", state->created, "log", state->log,
 		"imageStore", state->image_store, "volumes", volumes_json(&state->volumes), "volumesGo", state->volumes_go,
 		"annotations",
-		annotations_json(&state->annotations));
+		json_of_map(&state->annotations));
 	cleanup_free char *text = v ? json_text(v) : NULL;
 
 	if (!text)
@@ -189,7 +175,7 @@ void state_done(struct state *state)
 static json_t *oci_json(const struct state *state, const char *status, pid_t pid)
 {
 	return json_pack("{ss ss ss si ss so}", "ociVersion", state->oci_version, "id", state->id, "status", status,
-			 "pid", (int)pid, "bundle", state->bundle, "annotations", annotations_json(&state->annotations));
+			 "pid", (int)pid, "bundle", state->bundle, "annotations", json_of_map(&state->annotations));
 }
 
 char *state_oci_text(const struct state *state, const char *status, pid_t pid)

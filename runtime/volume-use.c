@@ -20,6 +20,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/fd.h"
 #include "runtime/container.h"
+#include "runtime/idmap.h"
 #include "runtime/overlay.h"
 #include "runtime/spec.h"
 #include "runtime/state.h"
@@ -127,14 +128,6 @@ static int fill_prepare(int folder, bool alone, struct volume_taken *taken)
 	return 0;
 }
 
-static uint32_t host_id(const struct spec_id_map *maps, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (maps[i].container_id == 0)
-			return maps[i].host_id;
-	return 0;
-}
-
 /* Made when missing, and recorded as ours. @ret_alone: nobody else has it. */
 static int take_recorded(const struct container_place *place, const struct spec *spec, const char *name, bool anonymous,
 			 const char *user, const char *text, struct volume_info *info, bool *ret_alone)
@@ -146,8 +139,8 @@ static int take_recorded(const struct container_place *place, const struct spec 
 
 	if (r == 0)
 		r = volume_make(&v, name, NULL, anonymous,
-				mapped ? host_id(l->uid_mappings, l->uid_mapping_count) : geteuid(),
-				mapped ? host_id(l->gid_mappings, l->gid_mapping_count) : getegid());
+				mapped ? idmap_host_id(0, l->uid_mappings, l->uid_mapping_count) : geteuid(),
+				mapped ? idmap_host_id(0, l->gid_mappings, l->gid_mapping_count) : getegid());
 	if (r >= 0)
 		r = volume_look(&v, name, info);
 	if (r != 0)

@@ -124,6 +124,20 @@ static void emptied_notice(struct reader *reader)
 		rewind(reader->file);
 }
 
+/* One after the other; the last stays open. @r: a failure that came before them. Return: @r, 0 or a recorded failure. */
+static int files_print(struct reader *reader, struct log_files *files, int r)
+{
+	for (size_t i = 0; r == 0 && i < files->count; i++) {
+		if (reader->file)
+			(void)fclose(reader->file);
+		reader->file = files->items[i];
+		files->items[i] = NULL;
+		r = lines_print(reader);
+	}
+	log_files_close(files);
+	return r;
+}
+
 /* Read on in the files that have come since; usually there are none. Return: 0 or a recorded failure. */
 static int newer_print(struct reader *reader)
 {
@@ -137,15 +151,7 @@ static int newer_print(struct reader *reader)
 	/* What it got last, before it was put aside. */
 	if (r == 0 && files.count > 0 && reader->file)
 		r = lines_print(reader);
-	for (size_t i = 0; r == 0 && i < files.count; i++) {
-		if (reader->file)
-			(void)fclose(reader->file);
-		reader->file = files.items[i];
-		files.items[i] = NULL;
-		r = lines_print(reader);
-	}
-	log_files_close(&files);
-	return r;
+	return files_print(reader, &files, r);
 }
 
 static int all_print(struct reader *reader)
@@ -205,15 +211,7 @@ static int begin_print(struct reader *reader, uint64_t tail)
 
 	if (r == 0 && tail != UINT64_MAX)
 		r = log_files_tail(&files, tail);
-	for (size_t i = 0; r == 0 && i < files.count; i++) {
-		if (reader->file)
-			(void)fclose(reader->file);
-		reader->file = files.items[i];
-		files.items[i] = NULL;
-		r = lines_print(reader);
-	}
-	log_files_close(&files);
-	return r;
+	return files_print(reader, &files, r);
 }
 
 static int log_print(struct reader *reader, bool follows, uint64_t tail, const struct container_info *info)

@@ -9,6 +9,7 @@
  * Releasing keeps errno, so that `return fail(errno, …)` may stand in front of it.
  */
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -31,6 +32,17 @@ static inline void cleanup_fd_p(const int *fd)
 	}
 }
 
+static inline void cleanup_dir_p(DIR *const *dir)
+{
+	if (*dir) {
+		int saved = errno;
+
+		(void)closedir(*dir);
+		errno = saved;
+	}
+}
+
+#define cleanup_dir  __attribute__((cleanup(cleanup_dir_p)))
 #define cleanup_free __attribute__((cleanup(cleanup_free_p)))
 #define cleanup_fd   __attribute__((cleanup(cleanup_fd_p)))
 

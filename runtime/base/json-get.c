@@ -258,6 +258,20 @@ int json_get_map(const struct json_at *at, json_t *v, void *target, const struct
 	return 0;
 }
 
+json_t *json_of_map(const struct str_list *list)
+{
+	json_t *v = json_object();
+
+	for (size_t i = 0; v && i < list->count; i++) {
+		const char *text = list->items[i], *sep = strchr(text, '=');
+		cleanup_free char *key = sep ? strndup(text, (size_t)(sep - text)) : NULL;
+
+		if (key)
+			(void)json_object_set_new(v, key, json_string(sep + 1));
+	}
+	return v;
+}
+
 int json_refuse(const struct json_at *at, json_t *v, void *target, const struct json_field *field)
 {
 	bool nothing =

@@ -19,6 +19,8 @@
 #include "runtime/base/cleanup.h"
 #include "runtime/base/error.h"
 
+struct str_list;
+
 static inline void json_decref_p(json_t **v)
 {
 	int saved = errno;
@@ -156,6 +158,9 @@ json_t *json_from_u64(uint64_t value);
 
 /* json_clamped() - whether @v is any integer, with its value, at most INT64_MAX, in @ret. */
 bool json_clamped(const json_t *v, int64_t *ret);
+
+/* json_of_map() - the object that json_get_map() has read into @list. Return: new reference, or NULL without memory. */
+json_t *json_of_map(const struct str_list *list);
 
 /* json_text() - compact text, keys in the order they were put; malloc'ed, NULL without memory. */
 char *json_text(const json_t *v);
