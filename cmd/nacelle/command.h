@@ -42,6 +42,7 @@ COMMAND(commit);
 COMMAND(cp);
 COMMAND(create);
 COMMAND(delete);
+COMMAND(density);
 COMMAND(diff);
 COMMAND(events);
 COMMAND(exec);

@@ -50,6 +50,7 @@ const struct command commands[] = {
 	{ "volume",   cmd_volume,   volume_options,   "create|inspect|rm NAME..., ls, prune", "named volumes", false },
 	{ "checkpoint", cmd_checkpoint, checkpoint_options, "",       "not supported yet", false },
 	{ "restore",  cmd_restore,  restore_options,  "",              "not supported yet", false },
+	{ "density",  cmd_density,  density_options,  "SPEC [COMMAND [ARG...]]", "measure how many instances of a spec fit, and what each costs", true },
 	{ "spec",     cmd_spec,     spec_options,     "",              "print the default spec, or the expansion of one", false },
 	{ "check",    cmd_check,    check_options,    "",              "say what this machine lacks, and what mends it", false },
 	{ "features", cmd_features, features_options, "",              "print what this program supports", false },

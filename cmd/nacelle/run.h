@@ -16,7 +16,7 @@ struct run_options {
 	const char *bundle, *name;
 	bool detach, remove, tty, interactive, keep, no_subreaper, keep_keyring;
 	const char *pid_file, *console_socket, *detach_keys;
-	uint64_t preserve_fds;
+	uint64_t preserve_fds, moments;
 
 	/* What changes the spec. */
 	struct str_list env, env_file, volumes, tmpfs, devices, cap_add, cap_drop, ulimits, sysctl, security, labels, network, ports, dns;

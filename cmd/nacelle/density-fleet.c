@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Instances are started as anybody would, by `nacelle run --detach`, so that what is measured is what is used. It tells
+ * by --moments when a container was made and when its program ran; when that answered stands in the log.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cmd/nacelle/command.h"
+#include "cmd/nacelle/common.h"
+#include "cmd/nacelle/density.h"
+#include "runtime/base/json.h"
+#include "runtime/base/log.h"
+#include "runtime/base/moment.h"
+#include "runtime/base/proc.h"
+#include "runtime/base/str.h"
+#include "runtime/usage.h"
+
+enum { PARALLEL_MAX = 64, WORDS = 32, TEXT_SIZE = 256, LINE_MAX_SIZE = 32 << 10, LISTEN_STEP_NS = 2000000 };
+
+/* A start under way. */
+struct start {
+	pid_t pid;
+	int fd;			/* of what --moments writes to; -1: there is none */
+	size_t item;
+	char text[TEXT_SIZE];
+	size_t size;
+};
+
+static int64_t clock_ns(clockid_t clock)
+{
+	struct timespec now = { .tv_sec = 0 };
+
+	(void)clock_gettime(clock, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static int instance_add(struct fleet *fleet)
+{
+	struct instance *item;
+	int r;
+
+	if (fleet->count == fleet->room) {
+		size_t room = fleet->room ? 2 * fleet->room : 64;
+		struct instance *items = reallocarray(fleet->items, room, sizeof(*items));
+
+		if (!items)
+			return fail(ENOMEM, "start another instance");
+		fleet->items = items;
+		fleet->room = room;
+	}
+	item = &fleet->items[fleet->count];
+	*item = (struct instance){ .moments = { -1, -1, -1 } };
+	r = str_format(&item->id, "density-%d-%s-%zu", (int)getpid(), fleet->kind, fleet->count + 1);
+	fleet->count += r == 0;
+	return r;
+}
+
+/* The moments are at fd 3 of the new process. */
+static int spawn(char *const *args, int moments, pid_t *ret_pid)
+{
+	posix_spawn_file_actions_t actions;
+	int r = posix_spawn_file_actions_init(&actions);
+
+	if (r != 0)
+		return fail(r, "start an instance");
+	r = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+	if (r == 0)
+		r = posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+	if (r == 0)
+		r = posix_spawn_file_actions_adddup2(&actions, moments, 3);
+	if (r == 0)
+		r = posix_spawn(ret_pid, "/proc/self/exe", &actions, NULL, args, environ);
+	(void)posix_spawn_file_actions_destroy(&actions);
+	return r == 0 ? 0 : fail(r, "start an instance");
+}
+
+static int start_begin(struct fleet *fleet, struct start *start)
+{
+	const struct container_place *place = &fleet->globals->place;
+	const char *fixed[] = { "nacelle", "--root", place->root, "--data", place->data,
+				place->systemd_cgroup ? "--systemd-cgroup" : "--systemd-cgroup=false",
+				"run", "--detach", "--moments", "3", "--name", NULL };
+	char *args[WORDS + 1];
+	size_t n = 0;
+	int ends[2], r = instance_add(fleet);
+
+	if (r < 0)
+		return r;
+	start->item = fleet->count - 1;
+	/* execve(2) writes to none of them. */
+	for (; fixed[n]; n++)
+		memcpy(&args[n], &fixed[n], sizeof(args[0]));
+	args[n++] = fleet->items[start->item].id;
+	for (size_t i = 0; fleet->words[i] && n < WORDS; i++)
+		args[n++] = fleet->words[i];
+	args[n] = NULL;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return fail(errno, "make a pipe");
+	fleet->items[start->item].asked = clock_ns(CLOCK_MONOTONIC);
+	r = spawn(args, ends[1], &start->pid);
+	(void)close(ends[1]);
+	if (r < 0) {
+		(void)close(ends[0]);
+		return r;
+	}
+	start->fd = ends[0];
+	start->size = 0;
+	return 0;
+}
+
+static void moments_read(struct instance *item, char *text)
+{
+	static const char *const names[] = { [MOMENT_CREATED] = "created ", [MOMENT_STARTED] = "started " };
+	char *save = NULL;
+
+	for (const char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+			const char *value = str_starts(line, names[i]);
+
+			if (value)
+				item->moments[i] = strtoll(value, NULL, 10);
+		}
+	}
+}
+
+/* The stream has ended: the instance runs, or will never. */
+static int start_finish(struct fleet *fleet, struct start *start)
+{
+	struct instance *item = &fleet->items[start->item];
+	int status;
+
+	(void)close(start->fd);
+	start->fd = -1;
+	start->text[start->size] = '\0';
+	moments_read(item, start->text);
+	status = proc_reap(start->pid);
+	if (status > 0)
+		return fail_plain(EINVAL, "instance '%s' cannot be started", item->id);
+	return status;
+}
+
+static int start_read(struct fleet *fleet, struct start *start)
+{
+	ssize_t n = read(start->fd, start->text + start->size, sizeof(start->text) - 1 - start->size);
+
+	if (n < 0 && errno == EINTR)
+		return 0;
+	if (n > 0 && start->size + (size_t)n < sizeof(start->text) - 1) {
+		start->size += (size_t)n;
+		return 0;
+	}
+	return start_finish(fleet, start);
+}
+
+/* Return: how many are under way, or a recorded failure when one of them failed. */
+static int starts_wait(struct fleet *fleet, struct start *starts)
+{
+	struct pollfd wait[PARALLEL_MAX];
+	int r = 0, left = 0;
+
+	for (size_t i = 0; i < fleet->parallel; i++)
+		wait[i] = (struct pollfd){ .fd = starts[i].fd, .events = POLLIN };
+	if (poll(wait, fleet->parallel, -1) < 0 && errno != EINTR)
+		return fail(errno, "wait for instances");
+	for (size_t i = 0; i < fleet->parallel; i++) {
+		int one = starts[i].fd >= 0 && wait[i].revents ? start_read(fleet, &starts[i]) : 0;
+
+		r = one < 0 ? one : r;
+		left += starts[i].fd >= 0;
+	}
+	return r < 0 ? r : left;
+}
+
+int fleet_grow(struct fleet *fleet, size_t count, const volatile bool *stop)
+{
+	struct start starts[PARALLEL_MAX];
+	int r = 0, left = 0;
+
+	for (size_t i = 0; i < PARALLEL_MAX; i++)
+		starts[i].fd = -1;
+	do {
+		for (size_t i = 0; i < fleet->parallel && r == 0 && !*stop && fleet->count < count; i++)
+			if (starts[i].fd < 0)
+				r = start_begin(fleet, &starts[i]);
+		left = 0;
+		for (size_t i = 0; i < fleet->parallel; i++)
+			left += starts[i].fd >= 0;
+		if (left > 0) {
+			int one = starts_wait(fleet, starts);
+
+			r = one < 0 ? one : r;
+		}
+	} while (left > 0 || (r == 0 && !*stop && fleet->count < count));
+	return r;
+}
+
+/* --- when it answered ----------------------------------------------------------------------------- */
+
+/* The time of a log's line, if it is the one that is waited for. Return: ns of CLOCK_REALTIME, or -1. */
+static int64_t line_time(const char *line, size_t size, const char *text)
+{
+	cleanup_json json_t *v = json_loadb(line, size, 0, NULL);
+	const char *said = json_string_value(json_object_get(v, "log")), *time = json_string_value(json_object_get(v, "time"));
+	struct timespec now = { .tv_sec = 0 }, at;
+
+	if (!said || !time || (text && !strstr(said, text)) || moment_read(time, &now, &at) != 0)
+		return -1;
+	return (int64_t)at.tv_sec * 1000000000 + at.tv_nsec;
+}
+
+static int64_t log_time(const char *path, const char *text)
+{
+	cleanup_free char *line = NULL;
+	FILE *file = fopen(path, "re");
+	int64_t at = -1;
+	size_t room = 0;
+	ssize_t n;
+
+	if (!file)
+		return -1;
+	while (at < 0 && (n = getline(&line, &room, file)) > 0 && line[n - 1] == '\n')
+		at = line_time(line, (size_t)n, text);
+	(void)fclose(file);
+	return at;
+}
+
+static int instance_listen(const struct fleet *fleet, struct instance *item, const char *text)
+{
+	int64_t between = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC), at;
+	cleanup_free char *path = NULL;
+	int r = str_format(&path, "%s/containers/%s/log", fleet->globals->place.data, item->id);
+
+	if (r < 0)
+		return r;
+	at = log_time(path, text);
+	if (at >= 0)
+		item->moments[MOMENT_ANSWERED] = at - between;
+	return 0;
+}
+
+int fleet_listen(struct fleet *fleet, size_t first, const char *text, int64_t timeout_ns, const volatile bool *stop)
+{
+	const struct timespec step = { .tv_nsec = LISTEN_STEP_NS };
+	int64_t end = clock_ns(CLOCK_MONOTONIC) + timeout_ns;
+	size_t i = first;
+
+	while (i < fleet->count && !*stop) {
+		int r = instance_listen(fleet, &fleet->items[i], text);
+
+		if (r < 0)
+			return r;
+		if (fleet->items[i].moments[MOMENT_ANSWERED] >= 0)
+			i++;
+		else if (clock_ns(CLOCK_MONOTONIC) >= end)
+			return 0;
+		else
+			(void)nanosleep(&step, NULL);
+	}
+	return 0;
+}
+
+/* --- what they take ------------------------------------------------------------------------------- */
+
+static int payload_measure(const struct fleet *fleet, const char *id, struct memory_use *use)
+{
+	cleanup_free pid_t *pids = NULL;
+	size_t count = 0;
+	int r = container_pids(&fleet->globals->place, id, &pids, &count);
+
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = measure_process(pids[i], use);
+	return r;
+}
+
+static int instance_measure(const struct fleet *fleet, const char *id, struct measurement *m)
+{
+	struct usage_watch watch = USAGE_WATCH_NONE;
+	struct usage usage;
+	struct container_info info;
+	int r = look(fleet->globals, id, &info);
+
+	if (r < 0)
+		return r;
+	r = info.keeper_pid > 0 ? measure_process(info.keeper_pid, &m->overhead) : 0;
+	if (r == 0)
+		r = usage_watch_open(&fleet->globals->place, id, &watch);
+	if (r == 0 && watch.counts >= 0)
+		r = measure_machine(watch.pid, &m->payload, &m->overhead);
+	else if (r == 0)
+		r = payload_measure(fleet, id, &m->payload);
+	if (r == 0) {
+		r = usage_read(&watch, &usage);
+		if (r == 0) {
+			m->cgroups = m->cgroups == UINT64_MAX || usage.stats.memory_current == STAT_NONE ?
+				UINT64_MAX : m->cgroups + usage.stats.memory_current;
+			usage_done(&usage);
+		}
+	}
+	if (r == USAGE_STOPPED)
+		r = fail_plain(EINVAL, "instance '%s' has ended (status %d): what is measured has to go on running", id,
+			       info.exit_known ? info.exit_status : -1);
+	usage_watch_close(&watch);
+	container_info_done(&info);
+	return r;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const int64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* The nearest rank of those that are known. */
+static void percentiles(const struct fleet *fleet, size_t first, enum moment moment, int64_t *values, struct measurement *m)
+{
+	size_t n = 0;
+
+	for (size_t i = first; i < fleet->count; i++)
+		if (fleet->items[i].moments[moment] >= 0)
+			values[n++] = fleet->items[i].moments[moment] - fleet->items[i].asked;
+	m->p50[moment] = m->p99[moment] = -1;
+	if (n == 0)
+		return;
+	qsort(values, n, sizeof(values[0]), compare);
+	m->p50[moment] = values[(n - 1) / 2];
+	m->p99[moment] = values[(n * 99 + 99) / 100 - 1];
+}
+
+int fleet_measure(const struct fleet *fleet, size_t first, struct measurement *ret)
+{
+	cleanup_free int64_t *values = calloc(fleet->count - first + 1, sizeof(*values));
+	int r = values ? 0 : fail(ENOMEM, "measure %zu instances", fleet->count);
+
+	*ret = (struct measurement){ .n = fleet->count };
+	for (size_t i = 0; r == 0 && i < fleet->count; i++)
+		r = instance_measure(fleet, fleet->items[i].id, ret);
+	for (enum moment moment = 0; r == 0 && moment < MOMENTS; moment++)
+		percentiles(fleet, first, moment, values, ret);
+	return r;
+}
+
+int fleet_end(struct fleet *fleet)
+{
+	int last = 0;
+
+	for (size_t i = 0; i < fleet->count; i++) {
+		int r = container_delete_whole(&fleet->globals->place, fleet->items[i].id, true);
+
+		if (r < 0 && last < 0)
+			log_error(fail_text());
+		last = r < 0 ? r : last;
+		free(fleet->items[i].id);
+		fleet->items[i].id = NULL;
+	}
+	return last;
+}
