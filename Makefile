@@ -234,6 +234,8 @@ faults: all $(FAULTS)
 	$(Q)tests/faults/run
 power: all
 	$(Q)tests/power/run
+scale: all
+	$(Q)tests/scale/run
 bench: all bench-programs
 	$(Q)tests/bench/run-true
 demo:
@@ -252,6 +254,6 @@ uninstall:
 clean:
 	$(Q)rm -rf build
 
-.PHONY: all tests bench-programs fuzzers check unit bats lab engines lint fuzz fuzz-coverage faults power bench demo format man-fields install uninstall clean FORCE
+.PHONY: all tests bench-programs fuzzers check unit bats lab engines lint fuzz fuzz-coverage faults power scale bench demo format man-fields install uninstall clean FORCE
 .SECONDARY:
 -include $(shell find $(B)/obj $(B)/fuzz/obj -name '*.d' 2>/dev/null)
