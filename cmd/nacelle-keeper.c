@@ -34,7 +34,7 @@ int main(int argc, char **argv)
 		int64_t *value;
 	} numbers[] = {
 		{ "--pid", &keeper.pid }, { "--status", &keeper.status }, { "--pidfd", &keeper.pidfd }, { "--exit", &keeper.exit }, { "--note", &keeper.note },
-		{ "--log", &keeper.log }, { "--log-folder", &keeper.log_folder }, { "--log-size", &keeper.log_size },
+		{ "--log", &keeper.log }, { "--log-folder", &keeper.log_folder }, { "--journal", &keeper.journal }, { "--log-size", &keeper.log_size },
 		{ "--log-files", &keeper.log_files }, { "--out", &keeper.out }, { "--err", &keeper.err }, { "--in", &keeper.in },
 		{ "--events", &keeper.events }, { "--socket", &keeper.socket }, { "--restart", &keeper.restart },
 		{ "--retries", &keeper.retries }, { "--restarts", &keeper.restarts }, { "--delay", &keeper.delay },

@@ -24,6 +24,10 @@ enum {
 
 static const char *const restart_names[] = { "no", "on-failure", "always", "unless-stopped" };
 
+static const char *const log_driver_names[] = {
+	[LOG_DRIVER_JSON_FILE] = "json-file", [LOG_DRIVER_JOURNALD] = "journald", [LOG_DRIVER_NONE] = "none",
+};
+
 const char *service_restart_name(enum service_restart restart)
 {
 	return restart_names[restart];
@@ -54,8 +58,13 @@ int service_log_option_read(const char *name, const char *value, struct service 
 	int64_t size = 0;
 
 	if (str_eq(name, "driver")) {
-		ret->log_none = str_eq(value, "none");
-		return ret->log_none || str_eq(value, "json-file") ? 0 : -EINVAL;
+		for (size_t i = 0; i < ARRAY_SIZE(log_driver_names); i++) {
+			if (str_eq(value, log_driver_names[i])) {
+				ret->log_driver = (enum service_log_driver)i;
+				return 0;
+			}
+		}
+		return -EINVAL;
 	}
 	if (str_eq(name, "max-size")) {
 		if (str_to_bytes(value, &size) < 0 || (size >= 0 && size < LOG_SIZE_MIN))
@@ -73,6 +82,7 @@ static int log_read(const char *text, struct service *ret)
 {
 	cleanup_free char *copy = NULL;
 	char quoted[STR_QUOTE_SIZE];
+	bool bounded = false;
 	int r = str_copy(&copy, text);
 
 	for (char *item = copy, *next; r == 0 && item && *item; item = next) {
@@ -82,9 +92,13 @@ static int log_read(const char *text, struct service *ret)
 		if (next)
 			*next++ = '\0';
 		if (!value || (next && value > next) || (*value++ = '\0', service_log_option_read(item, value, ret)) < 0)
-			r = fail_plain(EINVAL, "%s is not driver=json-file or none, max-size=SIZE (4k or more), or max-file=NUMBER",
+			r = fail_plain(EINVAL, "%s is not driver=json-file, journald or none, max-size=SIZE (4k or more), or max-file=NUMBER",
 				       str_quote(quoted, item));
+		bounded = bounded || !str_eq(item, "driver");
 	}
+	if (r == 0 && bounded && ret->log_driver != LOG_DRIVER_JSON_FILE)
+		r = fail_plain(EINVAL, "max-size and max-file are of the driver json-file; '%s' bounds nothing",
+			       log_driver_names[ret->log_driver]);
 	return r;
 }
 

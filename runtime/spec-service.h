@@ -5,7 +5,7 @@
  * spec-service - what a container's keeper is to do, from the annotations that say so
  *
  *	io.nacelle.restart	"no", "on-failure", "on-failure:N", "always", "unless-stopped"
- *	io.nacelle.log		"driver=json-file,max-size=10m,max-file=3"; driver "none": nothing is kept
+ *	io.nacelle.log		"driver=json-file,max-size=10m,max-file=3"; or driver=journald, or driver=none: nothing is kept
  *	io.nacelle.health	as a JSON text what an image's config has: {"Test": ["CMD", "true"], "Interval": NANOSECONDS…}
  *	io.nacelle.image_health	the same, of the image: counts where the one above is not there
  *	io.nacelle.init		"true": a small init is the container's first process
@@ -17,6 +17,9 @@
 #include <stdint.h>
 
 #include "runtime/base/str.h"
+
+/* Who keeps what it says: files of ours, the journal of systemd, nobody. */
+enum service_log_driver { LOG_DRIVER_JSON_FILE, LOG_DRIVER_JOURNALD, LOG_DRIVER_NONE };
 
 enum service_restart { RESTART_NO, RESTART_ON_FAILURE, RESTART_ALWAYS, RESTART_UNLESS_STOPPED };
 
@@ -33,7 +36,7 @@ struct service_health {
 struct service {
 	enum service_restart restart;
 	int64_t retries;	/* of on-failure; 0: no limit */
-	bool log_none;
+	enum service_log_driver log_driver;
 	int64_t log_size;	/* bytes of one file; 0: no limit */
 	int64_t log_files;	/* at least 1 */
 	struct service_health health;

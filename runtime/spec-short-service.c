@@ -51,7 +51,7 @@ static int log_option(const struct json_at *at, const char *name, json_t *v, cha
 		return json_fail(at, "must be a string or a number, not %s", json_type_text(v));
 	if (service_log_option_read(name, value, &judged) < 0)
 		return json_fail(at, "%s is not %s", str_quote(quoted, value),
-				 str_eq(name, "driver") ? "\"json-file\" or \"none\"" :
+				 str_eq(name, "driver") ? "\"json-file\", \"journald\" or \"none\"" :
 				 str_eq(name, "max-size") ? "a size of 4k or more, or -1 for no limit" : "a number from 1 to 1000");
 	return str_format(text, "%s%s%s=%s", before ? before : "", before ? "," : "", name, value);
 }

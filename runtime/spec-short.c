@@ -61,7 +61,7 @@ const struct short_key short_keys[] = {
 	  "\"no\", \"on-failure\", \"on-failure:N\", \"always\", \"unless-stopped\": when it is started again" },
 	{ "health", short_health, "object",
 	  "how to tell that it works: cmd, interval, timeout, retries, start_period" },
-	{ "log", short_log, "object", "max_size and max_file of what it says; driver \"none\"" },
+	{ "log", short_log, "object", "max_size and max_file of what it says; driver \"journald\" or \"none\"" },
 	{ "vm", short_vm, "boolean", "run in a virtual machine of its own" },
 	{ NULL, NULL, NULL, NULL },
 };

@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "cmd/nacelle/keeping.h"
@@ -55,16 +57,32 @@ static void old_logs_remove(int folder)
 	}
 }
 
+/* systemd's own socket: where it is, there is a journal. */
+static int journal_open(struct kept_fds *fds)
+{
+	const struct sockaddr_un journal = { .sun_family = AF_UNIX, .sun_path = KEEPER_JOURNAL };
+	cleanup_fd int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return fail(errno, "make a socket");
+	if (connect(fd, (const struct sockaddr *)&journal, sizeof(journal)) < 0)
+		return fail(errno, "log driver 'journald': connect to '%s' (is systemd-journald there? the driver 'json-file' needs none)",
+			    KEEPER_JOURNAL);
+	fds->journal = steal_fd(&fd);
+	return 0;
+}
+
 int become_log_make(const struct keeping *k, struct kept_fds *fds)
 {
+	enum service_log_driver driver = k->service ? k->service->log_driver : LOG_DRIVER_JSON_FILE;
 	cleanup_free char *path = NULL;
 	cleanup_fd int folder = -1;
 	int r = str_copy(&path, k->log);
 
 	if (r < 0 || !path)
 		return r;
-	if (k->service && k->service->log_none)
-		return 0;
+	if (driver != LOG_DRIVER_JSON_FILE)
+		return driver == LOG_DRIVER_JOURNALD ? journal_open(fds) : 0;
 	r = folders_make(path);
 	if (r < 0)
 		return r;
@@ -143,7 +161,7 @@ static int files_give(struct str_list *args, const struct kept_fds *fds)
 		int fd;
 	} files[] = {
 		{ "--exit", fds->exit }, { "--note", fds->note }, { "--socket", fds->socket }, { "--log", fds->log },
-		{ "--log-folder", fds->log_folder }, { "--out", fds->out }, { "--err", fds->err }, { "--in", fds->in },
+		{ "--log-folder", fds->log_folder }, { "--journal", fds->journal }, { "--out", fds->out }, { "--err", fds->err }, { "--in", fds->in },
 		{ "--events", fds->events }, { "--pidfd", fds->pidfd },
 	};
 	int r = 0;

@@ -14,11 +14,11 @@ struct spec;
 
 /* What the keeper gets; -1: it has none. */
 struct kept_fds {
-	int exit, note, socket, log, log_folder, out, err, in, events;
+	int exit, note, socket, log, log_folder, journal, out, err, in, events;
 	int pidfd;	/* of a payload that is not our child */
 };
 /* clang-format off */
-#define KEPT_FDS_NONE { .exit = -1, .note = -1, .socket = -1, .log = -1, .log_folder = -1, .out = -1, .err = -1, .in = -1, .events = -1, .pidfd = -1 }
+#define KEPT_FDS_NONE { .exit = -1, .note = -1, .socket = -1, .log = -1, .log_folder = -1, .journal = -1, .out = -1, .err = -1, .in = -1, .events = -1, .pidfd = -1 }
 /* clang-format on */
 
 /*

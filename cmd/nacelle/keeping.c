@@ -200,7 +200,7 @@ int keeping_here(struct keeping *k)
 	text = strdup(fail_text());
 	/* What there is of the container is its record, and a keeper that tries again. */
 	fds.out = fds.err = fds.in = fds.events = -1;
-	if ((fds.log < 0 && become_log_make(k, &fds) < 0) || (fds.exit < 0 && become_files(k, &fds) < 0))
+	if ((fds.log < 0 && fds.journal < 0 && become_log_make(k, &fds) < 0) || (fds.exit < 0 && become_files(k, &fds) < 0))
 		return r;
 	if (fds.log >= 0)
 		failure_log(fds.log, text ? text : "out of memory");

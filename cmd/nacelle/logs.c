@@ -20,6 +20,7 @@
 #include "cmd/nacelle/command.h"
 #include "cmd/nacelle/common.h"
 #include "cmd/nacelle/logs-files.h"
+#include "cmd/nacelle/logs.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
@@ -42,22 +43,6 @@ const struct option_row logs_options[] = {
 	{ .name = NULL },
 };
 
-struct reader {
-	int folder;
-	FILE *file;		/* the newest that was read */
-	bool timestamps;
-	char since[MOMENT_SIZE], until[MOMENT_SIZE];	/* "": no bound */
-	struct timespec end;	/* the same as `until` */
-	bool done;		/* a line was later than `until` */
-	char *line;		/* of getline(3) */
-	size_t room;
-	bool said;		/* that a line makes no sense */
-};
-
-struct entry {
-	char *log, *stream, *time;
-};
-
 static int entry_read(const char *line, size_t size, struct entry *ret)
 {
 	static const struct json_field fields[] = {
@@ -72,7 +57,7 @@ static int entry_read(const char *line, size_t size, struct entry *ret)
 	return r < 0 ? r : json_object_read(&JSON_ROOT, v, fields, 0, ret);
 }
 
-static void entry_print(struct reader *reader, const struct entry *e)
+void entry_print(struct reader *reader, const struct entry *e)
 {
 	FILE *to = str_eq(e->stream, "stderr") ? stderr : stdout;
 
@@ -165,8 +150,7 @@ static int all_print(struct reader *reader)
 	return r < 0 ? r : newer_print(reader);
 }
 
-/* ms until then, -1: no bound */
-static int time_left(struct reader *reader)
+int reader_time_left(const struct reader *reader)
 {
 	struct timespec now;
 	int64_t ms;
@@ -193,11 +177,11 @@ static int follow(struct reader *reader, const char *folder, const struct contai
 		return fail(errno, "watch the log's folder '%s'", folder);
 	while (r == 0 && !wait[0].revents && !reader->done) {
 		r = all_print(reader);
-		if (r == 0 && poll(wait, ARRAY_SIZE(wait), time_left(reader)) < 0 && errno != EINTR)
+		if (r == 0 && poll(wait, ARRAY_SIZE(wait), reader_time_left(reader)) < 0 && errno != EINTR)
 			r = fail(errno, "wait for the log");
 		if (wait[1].revents)
 			(void)!read(changes, events, sizeof(events));
-		if (time_left(reader) == 0)
+		if (reader_time_left(reader) == 0)
 			break;
 	}
 	return r < 0 ? r : all_print(reader);
@@ -251,15 +235,16 @@ static int bound_read(const struct globals *globals, const char *name, const cha
 	return 0;
 }
 
-static int log_check(const char *id, const struct container_info *info)
+static int log_check(const char *id, const struct container_info *info, enum service_log_driver *ret_driver)
 {
 	struct service service;
 	int r = service_read(&info->annotations, &service);
 
 	if (r == 0 && !info->log)
 		r = fail_plain(EINVAL, "container '%s' has no log: it was not started by 'run --detach'", id);
-	else if (r == 0 && service.log_none)
+	else if (r == 0 && service.log_driver == LOG_DRIVER_NONE)
 		r = fail_plain(EINVAL, "container '%s' has no log: it was started with the log driver 'none'", id);
+	*ret_driver = service.log_driver;
 	service_done(&service);
 	return r;
 }
@@ -268,6 +253,7 @@ int cmd_logs(const struct globals *globals, int argc, char **argv)
 {
 	struct logs_options o = { .tail = "all" };
 	struct reader reader = { .folder = -1 };
+	enum service_log_driver driver;
 	struct container_info info;
 	struct operands operands;
 	struct timespec since;
@@ -286,9 +272,9 @@ int cmd_logs(const struct globals *globals, int argc, char **argv)
 		r = look(globals, operands.items[0], &info);
 	if (r < 0)
 		return r;
-	r = log_check(operands.items[0], &info);
+	r = log_check(operands.items[0], &info, &driver);
 	if (r == 0)
-		r = log_print(&reader, o.follow, tail, &info);
+		r = (driver == LOG_DRIVER_JOURNALD ? journal_print : log_print)(&reader, o.follow, tail, &info);
 	container_info_done(&info);
 	return r;
 }

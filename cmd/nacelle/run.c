@@ -75,7 +75,7 @@ const struct option_row run_options[] = {
 	{ "no-subreaper", 0, OPTION_FLAG, RUN(no_subreaper), NULL, "taken for runc's sake: nothing is one here" },
 	{ "init", 0, OPTION_FLAG, RUN(init), NULL, "a small init is its first process" },
 	{ "restart", 0, OPTION_STRING, RUN(restart), "POLICY", "no, on-failure[:N], always, unless-stopped" },
-	{ "log-driver", 0, OPTION_STRING, RUN(log_driver), "DRIVER", "json-file, or none" },
+	{ "log-driver", 0, OPTION_STRING, RUN(log_driver), "DRIVER", "json-file, journald, or none" },
 	{ "log-opt", 0, OPTION_LIST, RUN(log_options), "NAME=VALUE", "max-size=SIZE, max-file=NUMBER" },
 	{ "health-cmd", 0, OPTION_STRING, RUN(health_cmd), "SCRIPT", "how to tell that it works" },
 	{ "health-interval", 0, OPTION_STRING, RUN(health_interval), "TIME", "between two checks (30s)" },

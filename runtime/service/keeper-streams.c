@@ -18,8 +18,10 @@ static char lines[STREAMS][LINE_SIZE];
 /* A failure to write drops the line: the payload is not to be held up by a full disk. */
 static void say(struct ward *w, const struct stream *s, size_t size)
 {
-	if (w->log.fd >= 0 && keeper_log_line(&w->log, s->name, s->line, size) < 0)
-		w->note.lost++;
+	int r = w->k->journal >= 0 ? keeper_journal_line((int)w->k->journal, w->k->id, s->name, s->line, size) :
+		w->log.fd >= 0 ? keeper_log_line(&w->log, s->name, s->line, size) : 0;
+
+	w->note.lost += r < 0;
 }
 
 static void stream_forget(struct stream *s, size_t size)

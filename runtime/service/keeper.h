@@ -35,6 +35,7 @@ struct keeper {
 	int64_t log;		/* file for what it says, from its present end on */
 	int64_t log_folder;	/* where older logs go, "log.1" the newest of them */
 	int64_t log_size, log_files;	/* begin a new one beyond this size, 0: never; keep so many */
+	int64_t journal;	/* socket of systemd's journal, in place of the log */
 	int64_t out, err;	/* pipes of what it says; a terminal's master is `out` alone */
 	int64_t in;		/* pipe of what it reads; -1 with a terminal */
 	int64_t events;		/* memory.events of its cgroup */
@@ -51,7 +52,7 @@ struct keeper {
 	bool remove;		/* delete the container at its end */
 };
 /* clang-format off */
-#define KEEPER_NONE ((struct keeper){ .pid = -1, .pidfd = -1, .exit = -1, .note = -1, .log = -1, .log_folder = -1, .out = -1, .err = -1, .in = -1, .events = -1, .socket = -1 })
+#define KEEPER_NONE ((struct keeper){ .pid = -1, .pidfd = -1, .exit = -1, .note = -1, .log = -1, .log_folder = -1, .journal = -1, .out = -1, .err = -1, .in = -1, .events = -1, .socket = -1 })
 /* clang-format on */
 
 /*
@@ -116,6 +117,17 @@ struct keeper_log {
  * recorded.
  */
 int keeper_log_line(struct keeper_log *log, const char *stream, const char *text, size_t size);
+
+/*
+ * keeper_journal_line() - send a line, or a piece of one, to the journal, with the fields that docker's journald driver sets
+ * @fd: datagram socket, connected to KEEPER_JOURNAL
+ * @id: of the container
+ *
+ * A journal that does not take it within a second, or is not there, loses it. Source: systemd.io/JOURNAL_NATIVE_PROTOCOL.
+ * Return: 0 or -errno, nothing recorded.
+ */
+#define KEEPER_JOURNAL "/run/systemd/journal/socket"
+int keeper_journal_line(int fd, const char *id, const char *stream, const char *text, size_t size);
 
 /* keeper_log_rotate() - put "log" aside as "log.1", which moves on; without room for a new one it is emptied. */
 void keeper_log_rotate(struct keeper_log *log);

@@ -128,3 +128,67 @@ files_are()
 	DATA=$BATS_TEST_TMPDIR/data
 	umount small
 }
+
+# journal_here - a socket where systemd has its journal's; /run is the test's own until journal_gone
+journal_here()
+{
+	mount -t tmpfs none /run
+	mkdir -p /run/systemd/journal
+	"$here/../../build/tools/datagrams" /run/systemd/journal/socket >journal 2>&1 3>&- &
+	journal_job=$!
+	until_true 10 test -S /run/systemd/journal/socket
+}
+journal_gone()
+{
+	kill "$journal_job"
+	wait "$journal_job" 2>/dev/null || true
+	umount -l /run
+}
+
+@test "journald: each line is a datagram with docker's fields" {
+	keeps
+	journal_here
+	spec_file '{ "args": ["sh", "-c", "echo one; echo two >&2; head -c 17000 /dev/zero | tr \"\\0\" x; sleep 1000"] }'
+	nacelle run -d --name "$ID" --log-driver journald "$SPEC"
+	until_true 20 grep -q CONTAINER_PARTIAL_MESSAGE journal
+	nacelle delete --force "$ID"
+	journal_gone
+	[ "$(grep -c '^MESSAGE$' journal)" -ge 3 ]
+	# the length in front, then the line itself
+	grep -A 2 '^\.*one$' journal | grep -qx PRIORITY=6
+	grep -A 2 '^\.*two$' journal | grep -qx PRIORITY=3
+	[ "$(grep -cx "CONTAINER_NAME=$ID" journal)" = "$(grep -c '^MESSAGE$' journal)" ]
+	grep -qx "SYSLOG_IDENTIFIER=$ID" journal
+	grep -qx "CONTAINER_ID_FULL=$ID" journal
+	[ ! -e "$DATA/containers/$ID/log" ]
+}
+
+@test "journald where there is none is refused, and so are bounds with it" {
+	mount -t tmpfs none /run
+	spec_file '{ "args": ["true"], "log": { "driver": "journald" } }'
+	run -125 nacelle run -d --name "$ID" "$SPEC"
+	umount -l /run
+	has "/run/systemd/journal/socket"
+	one_line
+	nothing_left
+	run -125 nacelle run -d --name "$ID" --log-driver journald --log-opt max-size=8k "$SPEC"
+	has "bounds nothing"
+	one_line
+}
+
+# bats test_tags=systemd
+@test "journald: what the journal has, logs prints" {
+	keeps
+	spec_file '{ "args": ["sh", "-c", "echo one; echo two >&2; sleep 2; echo three; printf four; sleep 3"], "log": { "driver": "journald" } }'
+	nacelle run -d --name "$ID" "$SPEC"
+	# follows until its end
+	nacelle logs -f "$ID" >out 2>err
+	[ "$(cat out)" = "$(printf 'one\nthree\nfour')" ]
+	[ "$(cat err)" = two ]
+	run -0 nacelle logs --tail 1 "$ID"
+	has four
+	lacks three
+	run -0 nacelle logs -t "$ID"
+	[[ ${lines[0]} =~ ^20[0-9-]+T[0-9:.]+Z\ (one|two)$ ]]
+	[ "$(journalctl -o cat "CONTAINER_NAME=$ID" | grep -c .)" = 4 ]
+}

@@ -27,7 +27,7 @@ static void test_nothing_said(void)
 	CHECK_INT(s.restart, RESTART_NO);
 	CHECK_INT(s.log_size, SERVICE_LOG_SIZE);
 	CHECK_INT(s.log_files, SERVICE_LOG_FILES);
-	CHECK(!s.health.set && !s.init && !s.log_none);
+	CHECK(!s.health.set && !s.init && s.log_driver == LOG_DRIVER_JSON_FILE);
 	CHECK(service_needs_keeper(&s) == NULL);
 	service_done(&s);
 }
@@ -70,7 +70,7 @@ static void test_logs(void)
 	CHECK_INT(s.log_files, 7);
 	service_done(&s);
 	CHECK_INT(read_one("io.nacelle.log=driver=none", &s), 0);
-	CHECK(s.log_none);
+	CHECK(s.log_driver == LOG_DRIVER_NONE);
 	service_done(&s);
 	CHECK_INT(read_one("io.nacelle.log=max-size=-1", &s), 0);
 	CHECK_INT(s.log_size, 0);
