@@ -3,6 +3,8 @@
  * `logs`: what a detached container said, from its keeper's files; each stream to the same of ours. Following waits for
  * inotify(7) to say that something in the log's folder has changed, and for the keeper's end: a restart is no end.
  */
+#include "cmd/nacelle/logs.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -20,7 +22,6 @@
 #include "cmd/nacelle/command.h"
 #include "cmd/nacelle/common.h"
 #include "cmd/nacelle/logs-files.h"
-#include "cmd/nacelle/logs.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What a keeper logs, and how it is read back.
+# shellcheck disable=SC2154 # set by what is loaded
 load helpers
 
 service()
