@@ -53,6 +53,7 @@ COMMAND(list);
 COMMAND(logs);
 COMMAND(network);
 COMMAND(pause);
+COMMAND(port);
 COMMAND(ps);
 COMMAND(restore);
 COMMAND(restart);

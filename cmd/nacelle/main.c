@@ -43,6 +43,7 @@ const struct command commands[] = {
 	{ "update",   cmd_update,   update_options,   "ID",            "change the limits of a container", false },
 	{ "stats",    cmd_stats,    stats_options,    "[ID...]",       "show what containers use", false },
 	{ "events",   cmd_events,   events_options,   "ID",            "print statistics and out-of-memory events", false },
+	{ "port",     cmd_port,     options_none,     "ID",            "list the ports of the host that lead to a container", false },
 	{ "network",  cmd_network,  network_options,  "COMMAND [ARGUMENT...]", "make, list and remove networks", true },
 	{ "cp",       cmd_cp,       cp_options,       "ID:PATH PATH|-, PATH|- ID:PATH", "copy files out of a container, or into it", false },
 	{ "diff",     cmd_diff,     diff_options,     "ID",            "list what a container has changed in its layers", false },
