@@ -161,6 +161,9 @@ void container_info_done(struct container_info *info);
  */
 int container_bundle(const struct container_place *place, const char *id, struct bundle *ret);
 
+/* container_spec_text() - the same as JSON text, and the folder that relative paths count from; both the caller's. */
+int container_spec_text(const struct container_place *place, const char *id, char **ret_text, char **ret_folder);
+
 /*
  * container_health_write() - keep what a health check said, for container_health()
  * container_health() - new reference, or NULL: there was none yet

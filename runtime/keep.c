@@ -108,6 +108,28 @@ int container_bundle(const struct container_place *place, const char *id, struct
 	return 0;
 }
 
+int container_spec_text(const struct container_place *place, const char *id, char **ret_text, char **ret_folder)
+{
+	struct state_dir dir = STATE_DIR_NONE;
+	struct state state = { .pid = 0 };
+	json_t *v = NULL;
+	int r = kept_open(place, id, false, &dir, &state);
+
+	if (r != 0)
+		return r < 0 ? r : container_no_such(id);
+	r = kept_json(&dir, &v);
+	if (r == 0)
+		*ret_text = json_text(v);
+	if (r == 0 && !*ret_text)
+		r = fail(ENOMEM, "read the spec of container '%s'", id);
+	if (r == 0)
+		r = str_copy(ret_folder, state.bundle ? state.bundle : "/");
+	json_decref(v);
+	state_done(&state);
+	state_close(&dir);
+	return r;
+}
+
 int container_health_write(const struct container_place *place, const char *id, json_t *v)
 {
 	cleanup_free char *text = json_text(v);

@@ -163,8 +163,41 @@ static int port_judge(const struct network_book *book, const struct network *n, 
 	return net_port_check(port);
 }
 
+/* Beyond those that the kernel gives to the host's own connections. Source: ip_local_port_range's default, ip-sysctl.rst. */
+enum { CHOSEN_FIRST = 61000, CHOSEN_COUNT = 65536 - CHOSEN_FIRST };
+
+/* What another port of the same container has taken already is not in the book yet. */
+static bool port_is_free(const struct network_book *book, const struct network *n, const struct network_lease *lease,
+			 const struct net_port *port)
+{
+	for (size_t i = 0; i < lease->port_count; i++)
+		if (net_port_clash(port, &lease->ports[i]))
+			return false;
+	return port_judge(book, n, port) == 0;
+}
+
+/* A port for whom any is right. Where the search begins is the container's own, so that it tends to have the same each time. */
+static int port_choose(const struct network_book *book, const struct network *n, const char *id, const struct network_lease *lease,
+		       struct net_port *port)
+{
+	uint32_t start = 2166136261U + port->inside_port;
+
+	for (const char *c = id; *c; c++)
+		start = (start ^ (unsigned char)*c) * 16777619U;
+	for (uint32_t i = 0; i < CHOSEN_COUNT; i++) {
+		uint32_t first = CHOSEN_FIRST + (start + i) % CHOSEN_COUNT;
+
+		if (first + port->count > UINT16_MAX + 1U)
+			continue;
+		port->host_port = (uint16_t)first;
+		if (port_is_free(book, n, lease, port))
+			return 0;
+	}
+	return fail_plain(EADDRINUSE, "none of the host's ports from %d on is free for port %u", CHOSEN_FIRST, port->inside_port);
+}
+
 /* They lead to the first network that the world can reach. */
-static int ports_take(const struct network_book *book, const struct network *n, const struct network_wish *wish,
+static int ports_take(const struct network_book *book, const struct network *n, const char *id, const struct network_wish *wish,
 		      struct network_lease *lease)
 {
 	int r = 0;
@@ -177,8 +210,10 @@ static int ports_take(const struct network_book *book, const struct network *n, 
 	if (!lease->ports)
 		return fail(ENOMEM, "publish ports");
 	for (size_t i = 0; r == 0 && i < wish->port_count; i++) {
-		r = port_judge(book, n, &wish->ports[i]);
-		lease->ports[lease->port_count++] = wish->ports[i];
+		struct net_port port = wish->ports[i];
+
+		r = port.host_port ? port_judge(book, n, &port) : port_choose(book, n, id, lease, &port);
+		lease->ports[lease->port_count++] = port;
 	}
 	return r < 0 ? fail_in(r, PORTS_ANNOTATION) : 0;
 }
@@ -208,7 +243,7 @@ static int lease_make(struct network_book *book, const struct container_place *p
 	if (r == 0)
 		r = names_take(spec, id, &wish->joins[number], &lease);
 	if (r == 0 && number == 0)
-		r = ports_take(book, n, wish, &lease);
+		r = ports_take(book, n, id, wish, &lease);
 	if (r == 0)
 		r = network_lease_add(book, &lease);
 	network_lease_done(&lease);

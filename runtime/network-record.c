@@ -202,8 +202,11 @@ static int lease_take(struct network_book *book, struct lease_text *t)
 	l->ports = calloc(t->ports.count + 1, sizeof(*l->ports));
 	if (!l->ports)
 		return fail(ENOMEM, "read the leases");
-	for (size_t i = 0; r == 0 && i < t->ports.count; i++, l->port_count++)
+	for (size_t i = 0; r == 0 && i < t->ports.count; i++, l->port_count++) {
 		r = net_port_read(t->ports.items[i], &l->ports[i]);
+		if (r == 0 && !l->ports[i].host_port)
+			r = fail_plain(EINVAL, "leases: a port of container '%s' is none of the host's", l->id);
+	}
 	return r < 0 ? r : network_lease_add(book, l);
 }
 

@@ -453,3 +453,21 @@ int network_list_json(const struct container_place *place, const struct str_list
 		*ret = steal_ptr(&v);
 	return r;
 }
+
+int network_ports(const struct container_place *place, const char *id, struct str_list *ret)
+{
+	struct network_book book = NETWORK_BOOK_NONE;
+	char text[NET_PORT_SIZE];
+	int r = network_book_open(place->data, false, &book);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	for (size_t i = 0; i < book.lease_count; i++) {
+		const struct network_lease *l = &book.leases[i];
+
+		for (size_t k = 0; r == 0 && str_eq(l->id, id) && str_eq(l->root, place->root) && k < l->port_count; k++)
+			r = str_list_add(ret, net_port_text(text, &l->ports[k]));
+	}
+	network_book_close(&book);
+	return r;
+}

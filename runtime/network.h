@@ -67,3 +67,6 @@ int network_prune(const struct container_place *place, struct str_list *ret_name
  * @ret: new reference: an array of objects
  */
 int network_list_json(const struct container_place *place, const struct str_list *names, json_t **ret);
+
+/* network_ports() - ports that a container has published, as net_port_text() writes them. @ret: str_list_done() it, after a failure too. */
+int network_ports(const struct container_place *place, const char *id, struct str_list *ret);

@@ -22,6 +22,7 @@
 #include "cmd/nacelle/command.h"
 #include "cmd/nacelle/common.h"
 #include "cmd/nacelle/logs-files.h"
+#include "cmd/nacelle/stack.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
@@ -250,6 +251,22 @@ static int log_check(const char *id, const struct container_info *info, enum ser
 	return r;
 }
 
+/* What is for each container of a stack. */
+static int of_stack(const struct globals *globals, const struct operands *operands, const struct logs_options *o)
+{
+	struct str_list flags = { .items = NULL };
+	int r = str_list_addf(&flags, "--tail=%s", o->tail);
+
+	if (r == 0 && o->since)
+		r = str_list_addf(&flags, "--since=%s", o->since);
+	if (r == 0 && o->until)
+		r = str_list_addf(&flags, "--until=%s", o->until);
+	if (r == 0)
+		r = stack_logs(globals, operands, &flags, o->follow, o->timestamps);
+	str_list_done(&flags);
+	return r;
+}
+
 int cmd_logs(const struct globals *globals, int argc, char **argv)
 {
 	struct logs_options o = { .tail = "all" };
@@ -259,7 +276,7 @@ int cmd_logs(const struct globals *globals, int argc, char **argv)
 	struct operands operands;
 	struct timespec since;
 	uint64_t tail = UINT64_MAX;
-	int r = options_parse(globals->command, argc, argv, 1, 1, &o, &operands);
+	int r = options_parse(globals->command, argc, argv, 1, SIZE_MAX, &o, &operands);
 
 	if (r != 0)
 		return r < 0 ? r : 0;
@@ -269,6 +286,10 @@ int cmd_logs(const struct globals *globals, int argc, char **argv)
 	r = bound_read(globals, "since", o.since, reader.since, &since);
 	if (r == 0)
 		r = bound_read(globals, "until", o.until, reader.until, &reader.end);
+	if (r == 0 && stack_is_meant(globals, operands.items[0]))
+		return of_stack(globals, &operands, &o);
+	if (r == 0 && operands.count > 1)
+		r = usage_fail(globals->command, "'%s' is a container: nothing goes behind it", operands.items[0]);
 	if (r == 0)
 		r = look(globals, operands.items[0], &info);
 	if (r < 0)

@@ -2,10 +2,12 @@
 /* `ps`: the processes of a container as the host sees them; of a virtual machine, as its guest does. */
 #include <inttypes.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "cmd/nacelle/command.h"
 #include "cmd/nacelle/common.h"
 #include "cmd/nacelle/output.h"
+#include "cmd/nacelle/stack.h"
 #include "runtime/base/str.h"
 #include "runtime/processes.h"
 
@@ -72,11 +74,15 @@ int cmd_ps(const struct globals *globals, int argc, char **argv)
 	struct ps_options o = { .format = "table" };
 	struct processes list = { .rows = NULL };
 	struct operands operands;
-	int r = options_parse(globals->command, argc, argv, 1, 1, &o, &operands);
+	int r = options_parse(globals->command, argc, argv, 1, SIZE_MAX, &o, &operands);
 
 	if (r != 0)
 		return r < 0 ? r : 0;
 	r = format_check(globals->command, o.format);
+	if (r == 0 && stack_is_meant(globals, operands.items[0]))
+		return stack_ps(globals, &operands, o.format);
+	if (r == 0 && operands.count > 1)
+		r = usage_fail(globals->command, "'%s' is a container: nothing goes behind it", operands.items[0]);
 	if (r == 0)
 		r = processes_list(&globals->place, operands.items[0], &list);
 	if (r == 0)

@@ -9,6 +9,7 @@
 #include "cmd/nacelle/again.h"
 #include "cmd/nacelle/command.h"
 #include "cmd/nacelle/common.h"
+#include "cmd/nacelle/stack.h"
 #include "cmd/nacelle/stop.h"
 #include "runtime/keep.h"
 
@@ -71,5 +72,7 @@ int cmd_restart(const struct globals *globals, int argc, char **argv)
 
 	if (r != 0)
 		return r < 0 ? r : 0;
+	if (stack_is_meant(globals, operands.items[0]))
+		return stack_restart(globals, &operands, restart_one, &o);
 	return for_each_id(globals, &operands, restart_one, &o);
 }

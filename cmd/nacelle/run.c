@@ -60,7 +60,7 @@ const struct option_row run_options[] = {
 	{ "cap-add", 0, OPTION_LIST, RUN(cap_add), "CAPABILITY", "add a capability, or ALL" },
 	{ "cap-drop", 0, OPTION_LIST, RUN(cap_drop), "CAPABILITY", "take a capability away, or ALL" },
 	{ "network", 0, OPTION_LIST, RUN(network), "NETWORK", "none, host, container:ID, a path, or NAME[:ip=…,mac=…,alias=…]" },
-	{ "publish", 'p', OPTION_LIST, RUN(ports), "PORT:PORT", "[ADDRESS:]PORT:PORT[/udp]: a port of the host leads to it" },
+	{ "publish", 'p', OPTION_LIST, RUN(ports), "[PORT:]PORT", "[ADDRESS:]PORT:PORT[/udp]: a port of the host, or any, leads to it" },
 	{ "dns", 0, OPTION_LIST, RUN(dns), "ADDRESS", "a name server, instead of the host's" },
 	{ "entrypoint", 0, OPTION_STRING, RUN(entrypoint), "PROGRAM", "what stands before the command" },
 	{ "ulimit", 0, OPTION_LIST, RUN(ulimits), "NAME=SOFT[:HARD]", "a resource limit" },

@@ -5,6 +5,7 @@
 
 #include "cmd/nacelle/command.h"
 #include "cmd/nacelle/common.h"
+#include "cmd/nacelle/stack.h"
 #include "runtime/keep.h"
 
 const struct option_row wait_options[] = {
@@ -31,5 +32,7 @@ int cmd_wait(const struct globals *globals, int argc, char **argv)
 
 	if (r != 0)
 		return r < 0 ? r : 0;
+	if (stack_is_meant(globals, operands.items[0]))
+		return stack_wait(globals, &operands);
 	return for_each_id(globals, &operands, wait_one, NULL);
 }

@@ -87,8 +87,12 @@ static int port_read(char *text, struct net_port *ret)
 	if (r < 0)
 		return r;
 	inside = strrchr(text, ':');
-	if (!inside)
-		return fail_plain(EINVAL, "say HOST-PORT:PORT: no port of the host is chosen for you");
+	if (!inside) {
+		/* Which of the host's is chosen when there is a container. */
+		if (range_read(text, &ret->inside_port, &ret->count) < 0)
+			return fail_plain(EINVAL, "the container's port is a number from 1 to 65535, or a range of them");
+		return 0;
+	}
 	*inside++ = '\0';
 	host = strrchr(text, ':');
 	/* a colon within brackets is the address's */
@@ -96,7 +100,9 @@ static int port_read(char *text, struct net_port *ret)
 		host = NULL;
 	if (range_read(inside, &ret->inside_port, &inside_count) < 0)
 		return fail_plain(EINVAL, "the container's port is a number from 1 to 65535, or a range of them");
-	if (range_read(host ? host + 1 : text, &ret->host_port, &ret->count) < 0)
+	if (host && !host[1])
+		ret->count = inside_count;
+	else if (range_read(host ? host + 1 : text, &ret->host_port, &ret->count) < 0)
 		return fail_plain(EINVAL, "the host's port is a number from 1 to 65535, or a range of them");
 	if (inside_count != ret->count)
 		return fail_plain(EINVAL, "both ranges must be of one length");
@@ -137,9 +143,12 @@ const char *net_port_text(char buf[NET_PORT_SIZE], const struct net_port *port)
 
 	range_text(host, port->host_port, port->count);
 	range_text(inside, port->inside_port, port->count);
-	(void)snprintf(buf, NET_PORT_SIZE, "%s%s%s%s%s:%s/%s", six ? "[" : "", net_address_text(address, &port->host),
-		       six ? "]" : "", net_address_is_set(&port->host) ? ":" : "", host, inside,
-		       net_protocol_name(port->protocol));
+	if (!port->host_port && !net_address_is_set(&port->host))
+		(void)snprintf(buf, NET_PORT_SIZE, "%s/%s", inside, net_protocol_name(port->protocol));
+	else
+		(void)snprintf(buf, NET_PORT_SIZE, "%s%s%s%s%s:%s/%s", six ? "[" : "", net_address_text(address, &port->host),
+			       six ? "]" : "", net_address_is_set(&port->host) ? ":" : "", port->host_port ? host : "", inside,
+			       net_protocol_name(port->protocol));
 	return buf;
 }
 
@@ -161,7 +170,7 @@ uint16_t net_port_clash(const struct net_port *a, const struct net_port *b)
 {
 	uint16_t low = a->host_port > b->host_port ? a->host_port : b->host_port;
 
-	if (a->protocol != b->protocol || !hosts_meet(&a->host, &b->host))
+	if (!a->host_port || !b->host_port || a->protocol != b->protocol || !hosts_meet(&a->host, &b->host))
 		return 0;
 	return low < (uint32_t)a->host_port + a->count && low < (uint32_t)b->host_port + b->count ? low : 0;
 }

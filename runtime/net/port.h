@@ -15,12 +15,13 @@
 /* @count ports of the host, from @host_port on, become those of the container from @inside_port on. */
 struct net_port {
 	struct net_address host;	/* of the host, on which it is published; none: on all */
-	uint16_t host_port, inside_port, count;
+	uint16_t host_port;		/* 0: any that is free; never so in a lease */
+	uint16_t inside_port, count;
 	int protocol;			/* IPPROTO_TCP, IPPROTO_UDP */
 };
 
 /*
- * net_port_read() - "8080:80", "127.0.0.1:8080:80/udp", "[fd00::1]:8080-8089:80-89/tcp"
+ * net_port_read() - "8080:80", "127.0.0.1:8080:80/udp", "[fd00::1]:8080-8089:80-89/tcp"; "80", "127.0.0.1::80"
  *
  * Return: 0 or a recorded failure.
  */

@@ -119,7 +119,7 @@ load network-helpers
 		has "$message"
 		has "$port"
 	done <<-'END'
-		80 say HOST-PORT:PORT
+		0 the container's port is a number from 1 to 65535
 		80:0 the container's port is a number from 1 to 65535
 		65536:80 the host's port is a number from 1 to 65535
 		90-80:90-80 a number
@@ -157,4 +157,28 @@ load network-helpers
 	spec_file '{ args: ["true"], ports: ["80:80"] }'
 	run -0 nacelle spec --expand "$SPEC"
 	jq -e '.annotations."io.nacelle.network" == "nacelle"' <<<"$output"
+}
+
+@test "a port of the host is chosen: a free one, the same again after a restart, and port tells which" {
+	serve "$ID" '{ restart: "always" }' -p 80 -p 127.0.0.1::80 -p 80/udp
+	run -0 nacelle port "$ID"
+	[[ ${lines[0]} =~ ^(6[1-5][0-9]{3}):80/tcp$ ]]
+	port=${BASH_REMATCH[1]}
+	[[ ${lines[1]} =~ ^127\.0\.0\.1:(6[1-5][0-9]{3}):80/tcp$ ]]
+	[ "${BASH_REMATCH[1]}" != "$port" ]
+	[[ ${lines[2]} =~ ^6[1-5][0-9]{3}:80/udp$ ]]
+	ports=$output
+	ask_host 127.0.0.1 "$port" hello
+	ask_outside 192.0.2.1 "$port" hello
+	nacelle restart -t 0 "$ID"
+	[ "$(nacelle port "$ID")" = "$ports" ]
+	# what is taken is passed over
+	nacelle delete --force "$ID"
+	host "$ECHO" "$port" 3>&- >/dev/null 2>&1 &
+	servers+=($!)
+	until_true 10 host bash -c "ss -ltn | grep -q :$port"
+	serve "$ID" '{}' -p 80
+	[ "$(nacelle port "$ID")" = "$((port + 1)):80/tcp" ]
+	run -125 nacelle port no-such
+	one_line
 }

@@ -116,3 +116,24 @@ user_runs()
 	one_line
 	has delegated
 }
+
+@test "a stack is the user's own: up, a second time, down" {
+	own
+	S=${ID//_/-}
+	jq -n --arg s "$S" '{ name: $s, services: { a: { layers: ["./rootfs"], upper: "tmpfs", args: ["sh", "-c", "cat /c; exec sleep 1000"],
+		configs: ["c"], stop_timeout: 0, replicas: 2 } }, configs: { c: { content: "mine\n" } } }' >stack.json
+	stack()
+	{
+		as_user timeout 50 "$NACELLE" --root state --data data "$@"
+	}
+	run -0 stack up
+	is "create $S-a-1
+create $S-a-2"
+	run -0 stack up
+	is ""
+	until_true 20 bash -c '[ "$(cat data/containers/*/log | grep -c mine)" = 2 ]'
+	run -0 stack down
+	has "remove $S-a-2"
+	[ ! -e "state/.stacks" ]
+	[ -z "$(ls data/stacks)" ]
+}

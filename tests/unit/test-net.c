@@ -133,8 +133,13 @@ static void test_ports_are_read_and_written(void)
 		{ "[::]:1:65535", "[::]:1:65535/tcp" },
 		{ "1-65535:1-65535", "1-65535:1-65535/tcp" },
 		{ "5-5:6", "5:6/tcp" },
+		/* any port of the host */
+		{ "80", "80/tcp" },
+		{ "80-89/udp", "80-89/udp" },
+		{ "127.0.0.1::80", "127.0.0.1::80/tcp" },
+		{ "[fd00::1]::80", "[fd00::1]::80/tcp" },
 	};
-	static const char *const wrong[] = { "", ":", "80", "80:", ":80", "0:1", "1:0", "1:65536", "1-2:3", "2-1:2-1", "1:2/", "1:2/sctp",
+	static const char *const wrong[] = { "", ":", "0", "80-70", "80:", ":80", "0:1", "1:0", "1:65536", "1-2:3", "2-1:2-1", "1:2/", "1:2/sctp",
 					     "1:2/tcp/udp", "x:1:2", "::1:1:2", "[::1]:1:2", "[fd00::1]:2", "-1:2", "1:-2", "1:2-", "1:2 ",
 					     "1::2", "1:2:3:4", NULL };
 	struct net_port port;
@@ -169,6 +174,8 @@ static void test_ports_clash_by_protocol_address_and_range(void)
 	CHECK_INT(clash("127.0.0.1:80:1", "0.0.0.0:80:2"), 80);
 	CHECK_INT(clash("0.0.0.0:80:1", "[::]:80:2"), 0);
 	CHECK_INT(clash("1-65535:1-65535", "65535:1"), 65535);
+	CHECK_INT(clash("80", "80:80"), 0);
+	CHECK_INT(clash("80", "80"), 0);
 }
 
 static void test_a_message_has_its_lengths(void)
