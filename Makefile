@@ -156,6 +156,12 @@ $(BENCHES) $(B)/bench/floor-libc:
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(BENCHF) -o $@ $(filter %.c,$^)
 
+# the monitor by hand, without a runtime around it
+$(B)/bench/vm-launch: $(B)/obj/tests/kvm/vm-launch.o $(B)/lib/kvm.a $(B)/lib/base.a
+	$(call say,LD)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $^ -lpthread
+
 # what lets our system calls fail, and the payload that tells how it is confined
 $(B)/faults/inject: $(patsubst %,$(B)/obj/tests/faults/%.o,inject verbs world trace errnos)
 	$(call say,LD)
@@ -205,7 +211,7 @@ man-fields: $(B)/man/fields
 
 # what `check` builds before it runs anything
 tests: $(TESTS)
-bench-programs: $(BENCHES) $(B)/bench/floor-libc $(FAULTS) $(ATTACKS) $(TOOLS)
+bench-programs: $(BENCHES) $(B)/bench/floor-libc $(B)/bench/vm-launch $(FAULTS) $(ATTACKS) $(TOOLS)
 fuzzers: $(FUZZERS)
 
 # tests/check runs parts of the tests, logs them under build/check/, counts, and says what failed

@@ -17,6 +17,7 @@
 #include "runtime/image-root.h"
 #include "runtime/keeper-talk.h"
 #include "runtime/kept.h"
+#include "runtime/machine.h"
 #include "runtime/network-attach.h"
 #include "runtime/resctrl.h"
 #include "runtime/scope.h"
@@ -389,6 +390,7 @@ int kept_end(const struct container_place *place, const char *id, struct state_d
 	}
 	/* What is made again under the same names; a machine's socket is bound. */
 	(void)unlinkat(dir.fd, "vm.sock", 0);
+	(void)unlinkat(dir.fd, MACHINE_COUNTS, 0);
 	(void)unlinkat(dir.fd, "start.sock", 0);
 	(void)unlinkat(dir.fd, "health.json", 0);
 	state.poststop_owed = state.resctrl_owed = false;

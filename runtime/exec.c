@@ -307,6 +307,7 @@ static int join_machine(struct join *j, const char *id)
 		return r;
 	j->pid = child.pid;
 	j->pidfd = child.pidfd;
+	j->terminal = child.terminal;
 	return 0;
 }
 

@@ -99,8 +99,11 @@ static int container_run(struct session *s, json_t *v)
 {
 	struct container_options options = CONTAINER_OPTIONS(IN_VM_CONTAINER);
 	struct bundle bundle = { .folder = (char[]){ IN_VM_SHARES } };
+	cleanup_json json_t *networks = NULL;
 	int r = in_vm_disks_fill(v);
 
+	if (r == 0)
+		r = in_vm_network_fill(v, &networks);
 	if (r == 0)
 		r = spec_read(v, &bundle.spec);
 	if (r < 0)
@@ -113,6 +116,8 @@ static int container_run(struct session *s, json_t *v)
 	memcpy(options.stdio, s->inside, sizeof(options.stdio));
 	if (r == 0)
 		r = container_create(&in_vm_place, &bundle, &options, &s->child);
+	if (r == 0)
+		r = in_vm_network_settle(networks, s->child.pid);
 	if (r == 0 && options.keep_terminal)
 		r = terminal_take(s);
 	if (r == 0)

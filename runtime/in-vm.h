@@ -26,6 +26,16 @@ int in_vm_disks_make(void);
 /* in_vm_disks_fill() - where @spec says "disk", put that disk's numbers. Return: 0 or a recorded failure. */
 int in_vm_disks_fill(json_t *spec);
 
+/*
+ * in_vm_network_fill() - the devices in @spec's "networks" are handed over to the container by its linux.netDevices
+ *
+ * Return: 0 with @ret_networks a new reference to that list, or NULL when there is none; or a recorded failure.
+ */
+int in_vm_network_fill(json_t *spec, json_t **ret_networks);
+
+/* in_vm_network_settle() - their addresses and routes, in the network namespace of process @pid. Return: 0 or a recorded failure. */
+int in_vm_network_settle(const json_t *networks, pid_t pid);
+
 /* in_vm_serve() - listen for the host and serve it until the container has ended. Return: 0 or a recorded failure. */
 int in_vm_serve(void);
 

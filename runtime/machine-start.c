@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -87,6 +88,22 @@ static int counts_make(const struct state_dir *dir)
 	return fd;
 }
 
+static int inner_write(struct machine *m)
+{
+	size_t size = strlen(m->split.inner);
+	int fd = machine_fd(memfd_create("inner-spec", MFD_CLOEXEC), "memory for the guest's spec"), r;
+
+	if (fd < 0)
+		return fd;
+	m->config.attend_text = fd;
+	if (size > CHANNEL_TEXT_MAX)
+		return fail_plain(EFBIG, "the spec is too large for a guest");
+	r = fd_write_all(fd, m->split.inner, size);
+	if (r < 0)
+		return fail(-r, "write the guest's spec");
+	return lseek(fd, 0, SEEK_SET) < 0 ? fail(errno, "write the guest's spec") : 0;
+}
+
 int machine_listen(struct machine *m, const struct state_dir *dir)
 {
 	int r;
@@ -98,6 +115,8 @@ int machine_listen(struct machine *m, const struct state_dir *dir)
 	if (m->config.devices[0].fd[0] < 0)
 		return m->config.devices[0].fd[0];
 	r = machine_connect(dir, m->config.attend_fd);
+	if (r == 0)
+		r = inner_write(m);
 	if (r == 0)
 		r = vm_config_check(&m->config);
 	if (r < 0)

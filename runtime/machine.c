@@ -232,23 +232,6 @@ static int shares_open(struct machine *m, const struct bundle *bundle)
 	return 0;
 }
 
-static int inner_write(struct machine *m, const struct bundle *bundle)
-{
-	size_t size = strlen(m->split.inner);
-	int fd = machine_fd(memfd_create("inner-spec", MFD_CLOEXEC), "memory for the guest's spec"), r;
-
-	(void)bundle;
-	if (fd < 0)
-		return fd;
-	m->config.attend_text = fd;
-	if (size > CHANNEL_TEXT_MAX)
-		return fail_plain(EFBIG, "the spec is too large for a guest");
-	r = fd_write_all(fd, m->split.inner, size);
-	if (r < 0)
-		return fail(-r, "write the guest's spec");
-	return lseek(fd, 0, SEEK_SET) < 0 ? fail(errno, "write the guest's spec") : 0;
-}
-
 /* With --debug the guest's kernel is heard, on our standard error. */
 static int cmdline_write(struct machine *m, const struct bundle *bundle)
 {
@@ -300,7 +283,6 @@ static int (*const steps[])(struct machine *m, const struct bundle *bundle) = {
 	initramfs_open, /* and this, what is on the disks */
 	shares_open,
 	machine_disks_open,
-	inner_write,
 	cmdline_write,
 };
 

@@ -23,6 +23,7 @@ struct container_child;
 struct container_options;
 struct container_place;
 struct exec_options;
+struct network_hold;
 struct spec;
 struct spec_process;
 struct state_dir;
@@ -66,6 +67,15 @@ int machine_exec(const struct state_dir *dir, const struct spec_process *process
 
 /* machine_disks_open() - a step of the machine's: each disk becomes a device. Return: 0 or a recorded failure. */
 int machine_disks_open(struct machine *machine, const struct bundle *bundle);
+
+/*
+ * machine_network() - a step of the parent's, after network_reserve(): the machine's devices on its networks, and the files about
+ * them as shares; both are told to the guest
+ * @hold: its files become the machine's
+ *
+ * Return: 0 or a recorded failure.
+ */
+int machine_network(struct machine *machine, const struct container_place *place, struct network_hold *hold, const char *id);
 
 /* machine_fd() - @fd at a number that the configuration can name; negative ones pass. Return: the fd or a recorded failure. */
 int machine_fd(int fd, const char *what);

@@ -18,11 +18,14 @@
 #include "runtime/base/proc.h"
 #include "runtime/container.h"
 #include "runtime/kept.h"
+#include "runtime/machine.h"
 #include "runtime/net/device.h"
 #include "runtime/net/firewall.h"
 #include "runtime/net/nl.h"
 #include "runtime/net/rules.h"
+#include "runtime/net/tap.h"
 #include "runtime/network-book.h"
+#include "runtime/network-end.h"
 #include "runtime/network-host.h"
 #include "runtime/network.h"
 #include "runtime/spec-short.h"
@@ -278,6 +281,11 @@ static int share_open(const struct container_place *place, const char *id, int *
 		return container_no_such(id);
 	if (r < 0)
 		return r;
+	if (faccessat(dir.fd, MACHINE_COUNTS, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+		state_done(&state);
+		state_close(&dir);
+		return fail_plain(ENOTSUP, "container '%s' is a virtual machine: its network is in there, and cannot be shared", id);
+	}
 	r = state.pid && !state_is_stale(&state) ? proc_open(state.pid, state.pid_start, &pidfd) : PROC_GONE;
 	if (r == 0) {
 		(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)state.pid);
@@ -350,44 +358,66 @@ void network_hold_done(struct network_hold *hold)
 
 /* --- devices --------------------------------------------------------------------------------------- */
 
-/* @defaults: families that have a way out already. */
-static int device_settle(int inside, const struct network *n, const struct network_lease *l, bool defaults[FAMILIES])
-{
-	struct net_device device;
-	int r = net_device_find(inside, l->device, &device);
+/* All networks of one container, one by one. */
+struct attaching {
+	const struct network_book *book;
+	int sock;
+	bool defaults[FAMILIES];	/* families that have a way out already */
+	int inside, netns;		/* of a container */
+	int (*take)(int tap, const struct network_end *end, void *data);	/* of a virtual machine; NULL: it is none */
+	void *data;
+};
 
-	if (r == NET_DEVICE_NONE)
-		return fail_plain(ENODEV, "its end is not in the container");
-	for (int f = 0; r == 0 && f < FAMILIES; f++)
-		if (net_address_is_set(&l->addresses[f]))
-			r = net_device_address(inside, device.index, &l->addresses[f], n->subnets[f].length);
-	if (r == 0)
-		r = net_device_up(inside, device.index);
-	for (int f = 0; r == 0 && f < FAMILIES; f++) {
-		if (n->internal || !net_address_is_set(&l->addresses[f]) || defaults[f])
+static struct network_end end_of(struct attaching *a, const struct network *n, const struct network_lease *l)
+{
+	struct network_end end = { .device = l->device, .mac = l->mac, .mtu = n->mtu };
+
+	for (int f = 0; f < FAMILIES; f++) {
+		if (!net_address_is_set(&l->addresses[f]))
 			continue;
-		defaults[f] = true;
-		r = net_route_default(inside, device.index, &n->gateways[f], 0);
+		end.addresses[f] = l->addresses[f];
+		end.lengths[f] = n->subnets[f].length;
+		if (n->internal || a->defaults[f])
+			continue;
+		a->defaults[f] = true;
+		end.gateways[f] = n->gateways[f];
 	}
-	return r;
+	return end;
 }
 
-static int lease_attach(const struct network_book *book, int sock, int inside, int netns, const struct network_lease *l,
-			bool defaults[FAMILIES])
+static int pair_attach(const struct attaching *a, const struct network_lease *l, unsigned int bridge, const struct network_end *end)
 {
-	const struct network *n = network_find(book, l->network);
+	int r = net_pair_make(a->sock, &(struct net_pair){ .name = l->pair, .bridge = bridge, .inside = l->device,
+							   .netns = a->netns, .mac = l->mac, .mtu = end->mtu });
+
+	if (r == 0 && l->port_count)
+		r = net_port_reflect(a->sock, l->pair);
+	return r < 0 ? r : network_end_settle(a->inside, end);
+}
+
+static int tap_attach(const struct attaching *a, const struct network_lease *l, unsigned int bridge, const struct network_end *end)
+{
+	cleanup_fd int tap = net_tap_make(a->sock, l->pair, bridge, end->mtu);
+	int r = tap < 0 ? tap : 0;
+
+	if (r == 0 && l->port_count)
+		r = net_port_reflect(a->sock, l->pair);
+	return r < 0 ? r : a->take(steal_fd(&tap), end, a->data);
+}
+
+static int lease_attach(struct attaching *a, const struct network_lease *l)
+{
+	const struct network *n = network_find(a->book, l->network);
+	struct network_end end;
 	struct net_device bridge;
-	int r = n ? net_device_find(sock, n->bridge, &bridge) : fail_plain(ENOENT, "the network is gone");
+	int r = n ? net_device_find(a->sock, n->bridge, &bridge) : fail_plain(ENOENT, "the network is gone");
 
 	if (r == NET_DEVICE_NONE)
 		r = fail_plain(ENODEV, "its bridge '%s' is gone", n->bridge);
-	if (r == 0)
-		r = net_pair_make(sock, &(struct net_pair){ .name = l->pair, .bridge = bridge.index, .inside = l->device,
-							    .netns = netns, .mac = l->mac, .mtu = n->mtu });
-	if (r == 0 && l->port_count)
-		r = net_port_reflect(sock, l->pair);
-	if (r == 0)
-		r = device_settle(inside, n, l, defaults);
+	if (r == 0) {
+		end = end_of(a, n, l);
+		r = a->take ? tap_attach(a, l, bridge.index, &end) : pair_attach(a, l, bridge.index, &end);
+	}
 	return r < 0 ? fail_in(r, "network '%s': device '%s'", l->network, l->device) : 0;
 }
 
@@ -396,15 +426,16 @@ static bool lease_is_of(const struct network_lease *l, const struct container_pl
 	return str_eq(l->id, id) && str_eq(l->root, place->root);
 }
 
-static int leases_attach(struct network_book *book, const struct container_place *place, const char *id, int netns)
+static int leases_attach(struct network_book *book, const struct container_place *place, const char *id, struct attaching *a)
 {
-	cleanup_fd int sock = nl_open(NETLINK_ROUTE), inside = nl_open_in(netns, NETLINK_ROUTE);
-	bool defaults[FAMILIES] = { false };
-	int r = sock < 0 ? sock : inside < 0 ? inside : network_host_apply(book);
+	cleanup_fd int sock = nl_open(NETLINK_ROUTE);
+	int r = sock < 0 ? sock : network_host_apply(book);
 
+	a->book = book;
+	a->sock = sock;
 	for (size_t i = 0; r == 0 && i < book->lease_count; i++)
 		if (lease_is_of(&book->leases[i], place, id))
-			r = lease_attach(book, sock, inside, netns, &book->leases[i], defaults);
+			r = lease_attach(a, &book->leases[i]);
 	for (size_t i = 0; r == 0 && i < book->lease_count; i++)
 		if (lease_is_of(&book->leases[i], place, id))
 			network_hosts_update(book, book->leases[i].network, place->root, id);
@@ -423,12 +454,23 @@ static void firewall_tell(const char *id)
 		 "*\"' accept", chain, id, chain, chain);
 }
 
-int network_attach(const struct container_place *place, const struct network_hold *hold, const char *id, pid_t pid)
+static int attach(const struct container_place *place, const char *id, struct attaching *a)
 {
 	struct network_book book = NETWORK_BOOK_NONE;
-	cleanup_fd int netns = -1;
+	int r = network_book_open(place->data, true, &book);
+
+	if (r == 0)
+		r = leases_attach(&book, place, id, a);
+	network_book_close(&book);
+	if (r == 0)
+		firewall_tell(id);
+	return r;
+}
+
+int network_attach(const struct container_place *place, const struct network_hold *hold, const char *id, pid_t pid)
+{
+	cleanup_fd int netns = -1, inside = -1;
 	char path[64];
-	int r;
 
 	if (!hold->wish.join_count)
 		return 0;
@@ -436,13 +478,32 @@ int network_attach(const struct container_place *place, const struct network_hol
 	netns = open(path, O_RDONLY | O_CLOEXEC);
 	if (netns < 0)
 		return fail(errno, "open the container's network namespace");
-	r = network_book_open(place->data, true, &book);
-	if (r == 0)
-		r = leases_attach(&book, place, id, netns);
+	inside = nl_open_in(netns, NETLINK_ROUTE);
+	return inside < 0 ? inside : attach(place, id, &(struct attaching){ .inside = inside, .netns = netns });
+}
+
+int network_attach_taps(const struct container_place *place, const struct network_hold *hold, const char *id,
+			int (*take)(int tap, const struct network_end *end, void *data), void *data)
+{
+	return hold->wish.join_count ? attach(place, id, &(struct attaching){ .take = take, .data = data }) : 0;
+}
+
+int network_devices(const struct container_place *place, const char *id, struct str_list *ret_names)
+{
+	struct network_book book = NETWORK_BOOK_NONE;
+	struct str_list names = { .items = NULL };
+	int r = network_book_open(place->data, false, &book);
+
+	for (size_t i = 0; r == 0 && i < book.lease_count; i++)
+		if (lease_is_of(&book.leases[i], place, id))
+			r = str_list_addf(&names, "%s=%s", book.leases[i].pair, book.leases[i].device);
 	network_book_close(&book);
-	if (r == 0)
-		firewall_tell(id);
-	return r;
+	if (r < 0) {
+		str_list_done(&names);
+		return r;
+	}
+	*ret_names = names;
+	return 0;
 }
 
 /* --- and back -------------------------------------------------------------------------------------- */

@@ -15,6 +15,7 @@
 #include "runtime/network-wish.h"
 
 struct container_place;
+struct network_end;
 struct spec;
 struct state_dir;
 
@@ -39,6 +40,22 @@ void network_hold_done(struct network_hold *hold);
 
 /* network_attach() - devices, addresses, routes, rules, as leased. @pid: the container's first process. Return: 0 or a recorded failure. */
 int network_attach(const struct container_place *place, const struct network_hold *hold, const char *id, pid_t pid);
+
+/*
+ * network_attach_taps() - the same for a virtual machine, before it is there: on the bridge is the machine's own device
+ * @take: called for each, in order. Takes @tap over; what @end points to is its during the call. A failure of it ends this
+ *
+ * What goes on inside is left to the guest. Return: 0 or a recorded failure.
+ */
+int network_attach_taps(const struct container_place *place, const struct network_hold *hold, const char *id,
+			int (*take)(int tap, const struct network_end *end, void *data), void *data);
+
+/*
+ * network_devices() - a container's devices in networks, as leased: "HOST=INSIDE", both ends' names
+ *
+ * Return: 0 with @ret_names the caller's, perhaps empty, or a recorded failure.
+ */
+int network_devices(const struct container_place *place, const char *id, struct str_list *ret_names);
 
 /*
  * network_release() - give back all that a container has of networks

@@ -277,6 +277,11 @@ int network_files_take(const struct spec *spec, const char *folder, int ret_tree
 	return r;
 }
 
+const char *network_file_place(int i)
+{
+	return files[i].place;
+}
+
 int network_files_mount(struct rootfs *r, const int trees[NETWORK_FILE_COUNT])
 {
 	for (int i = 0; i < NETWORK_FILE_COUNT; i++) {

@@ -40,5 +40,8 @@ void network_hosts_update(const struct network_book *book, const char *network, 
  */
 int network_files_take(const struct spec *spec, const char *folder, int ret_trees[NETWORK_FILE_COUNT]);
 
+/* network_file_place() - where the @i-th belongs in the container, from 0 to NETWORK_FILE_COUNT - 1. */
+const char *network_file_place(int i);
+
 /* network_files_mount() - in the child, *before* the root is switched. */
 int network_files_mount(struct rootfs *r, const int trees[NETWORK_FILE_COUNT]);

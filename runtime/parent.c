@@ -241,7 +241,7 @@ static int image_hold(struct parent *p)
 
 static int network_lease(struct parent *p)
 {
-	return network_reserve(p->place, p->spec, p->options->id, &p->dir, &p->network);
+	return network_reserve(p->place, spec_told(p), p->options->id, &p->dir, &p->network);
 }
 
 static int root_prepare(struct parent *p)
@@ -302,7 +302,10 @@ static int start_listen(struct parent *p)
 
 static int machine_prepare(struct parent *p)
 {
-	return p->options->machine ? machine_listen(p->options->machine, &p->dir) : 0;
+	struct machine *m = p->options->machine;
+	int r = m ? machine_network(m, p->place, &p->network, p->options->id) : 0;
+
+	return r < 0 || !m ? r : machine_listen(m, &p->dir);
 }
 
 static int console_prepare(struct parent *p)
@@ -505,7 +508,8 @@ static int net_devices_take(struct parent *p)
 
 static int network_join(struct parent *p)
 {
-	return network_attach(p->place, &p->network, p->options->id, p->pid);
+	/* Those of a machine are there already: it is made of them. */
+	return p->options->machine ? 0 : network_attach(p->place, &p->network, p->options->id, p->pid);
 }
 
 static int hooks_runtime(struct parent *p)

@@ -30,6 +30,20 @@ static int namespaces_check(const struct spec_linux *l)
 	return 0;
 }
 
+/* A guest's network stack is its own: another's cannot be its too. */
+static int network_check(const struct spec *spec)
+{
+	struct network_wish wish = { .joins = NULL };
+	int r = network_wish_is_any(spec) ? network_wish_of(spec, &wish) : 0;
+
+	if (r == 0 && wish.container)
+		r = refuse("annotations: " SHORT_ANNOTATION "network: the network of another container", ": name a network instead");
+	if (r == 0 && wish.join_count > VM_SPLIT_NETWORKS)
+		r = fail_plain(E2BIG, "annotations: " SHORT_ANNOTATION "network: at most %d networks with 'vm'", VM_SPLIT_NETWORKS);
+	network_wish_done(&wish);
+	return r;
+}
+
 /* Those that any kernel has: null and its like, the terminal's. Block devices become disks. */
 static int devices_check(const struct spec_linux *l)
 {
@@ -87,8 +101,6 @@ int vm_split_check(const struct spec *spec)
 		return refuse("process.apparmorProfile, selinuxLabel, linux.mountLabel", ": the guest's kernel has no such labels");
 	if (l->net_device_count)
 		return refuse("linux.netDevices", " yet");
-	if (network_wish_is_any(spec))
-		return refuse("annotations: a network, ports, name servers (" SHORT_ANNOTATION "*)", " yet");
 	if (l->intel_rdt.set)
 		return refuse("linux.intelRdt", "");
 	if (l->seccomp && l->seccomp->listener_path)
@@ -96,6 +108,8 @@ int vm_split_check(const struct spec *spec)
 	if (l->rootfs_propagation & MS_SHARED)
 		return refuse("linux.rootfsPropagation", " when it is shared");
 	r = namespaces_check(l);
+	if (r == 0)
+		r = network_check(spec);
 	if (r == 0)
 		r = devices_check(l);
 	if (r == 0)

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "runtime/base/json.h"
+#include "runtime/network-wish.h"
 #include "runtime/spec-short-internal.h"
 #include "runtime/spec-short.h"
 #include "runtime/spec-vm-disks.h"
@@ -162,6 +163,25 @@ static int hooks_keep(json_t *doc, bool inside)
 	return json_object_set(doc, "hooks", kept) < 0 ? fail(ENOMEM, "make a spec") : 0;
 }
 
+/* What a network asks for is done by the host; the guest is told what came of it (runtime/machine-network.c). */
+static int networks_split(struct splitting *s)
+{
+	static const char *const hosts[] = { NETWORK_ANNOTATION, PORTS_ANNOTATION, DNS_ANNOTATION };
+	json_t *annotations = json_object_get(s->inner, "annotations");
+
+	if (!network_wish_is_any(s->spec))
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(hosts); i++) {
+		cleanup_free char *key = NULL;
+		int r = str_format(&key, SHORT_ANNOTATION "%s", hosts[i]);
+
+		if (r < 0)
+			return r;
+		(void)json_object_del(annotations, key);
+	}
+	return str_list_add(&s->split->modules, "virtio_net");
+}
+
 static int inner_make(struct splitting *s)
 {
 	json_t *linux_ = json_object_get(s->inner, "linux"), *resources = json_object_get(linux_, "resources");
@@ -179,6 +199,8 @@ static int inner_make(struct splitting *s)
 		r = mounts_share(s);
 	if (r == 0)
 		r = vm_disks_devices(s->split, s->spec, s->inner);
+	if (r == 0)
+		r = networks_split(s);
 	if (r < 0)
 		return r;
 	s->split->inner = json_text(s->inner);

@@ -18,7 +18,7 @@
 
 struct spec;
 
-enum { VM_SPLIT_SHARES = 32, VM_SPLIT_DISKS = 8 };
+enum { VM_SPLIT_SHARES = 32, VM_SPLIT_DISKS = 8, VM_SPLIT_NETWORKS = 4 };
 
 struct vm_split_share {
 	char *source;	/* absolute path on the host */
@@ -40,7 +40,7 @@ struct vm_split {
 	size_t share_count;
 	struct vm_split_disk disks[VM_SPLIT_DISKS];
 	size_t disk_count;
-	struct str_list modules; /* that the guest needs for what is on them */
+	struct str_list modules; /* that the guest needs for what is on them, and for its networks */
 };
 
 /* What the cell is made of. */

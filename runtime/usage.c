@@ -18,6 +18,7 @@
 #include "runtime/base/fd.h"
 #include "runtime/kept.h"
 #include "runtime/machine.h"
+#include "runtime/network-attach.h"
 
 static int watch_cgroup(const struct state *state, const char *id, struct usage_watch *watch)
 {
@@ -68,10 +69,12 @@ int usage_watch_open(const struct container_place *place, const char *id, struct
 			watch_fill(&state, id, &watch);
 	if (r == 0)
 		watch.counts = openat(dir.fd, MACHINE_COUNTS, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (watch.counts >= 0)
+	if (watch.counts >= 0) {
 		watch.dir = dir;
-	else
+		r = network_devices(place, id, &watch.taps);
+	} else {
 		state_close(&dir);
+	}
 	state_done(&state);
 	if (r != 0) {
 		usage_watch_close(&watch);
@@ -89,6 +92,7 @@ void usage_watch_close(struct usage_watch *watch)
 		if (fds[i] >= 0)
 			(void)close(fds[i]);
 	free(watch->id);
+	str_list_done(&watch->taps);
 	state_close(&watch->dir);
 	*watch = (struct usage_watch)USAGE_WATCH_NONE;
 }
@@ -138,19 +142,57 @@ int usage_interfaces_parse(char *text, struct usage *usage)
 	return r;
 }
 
-static int interfaces_read(pid_t pid, struct usage *usage)
+static int interfaces_read_of(const char *path, struct usage *usage)
 {
 	cleanup_free char *text = NULL;
-	cleanup_fd int fd = -1;
+	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || fd_read_all(fd, 1 << 20, &text, NULL) < 0)
+		return 0;
+	return usage_interfaces_parse(text, usage);
+}
+
+static int interfaces_read(pid_t pid, struct usage *usage)
+{
 	char path[64];
 
 	if (network_is_ours(pid))
 		return 0;
 	(void)snprintf(path, sizeof(path), "/proc/%d/net/dev", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fd_read_all(fd, 1 << 20, &text, NULL) < 0)
-		return 0;
-	return usage_interfaces_parse(text, usage);
+	return interfaces_read_of(path, usage);
+}
+
+/* What a machine's device on the host received, the machine sent. */
+static struct usage_interface turned_round(const struct usage_interface *i, char *name)
+{
+	return (struct usage_interface){
+		.name = name,
+		.received_bytes = i->sent_bytes, .received_packets = i->sent_packets,
+		.received_errors = i->sent_errors, .received_dropped = i->sent_dropped,
+		.sent_bytes = i->received_bytes, .sent_packets = i->received_packets,
+		.sent_errors = i->received_errors, .sent_dropped = i->received_dropped,
+	};
+}
+
+/* The host counts at its end; the cell's own namespace is empty. */
+static int taps_read(const struct str_list *taps, struct usage *usage)
+{
+	size_t kept = 0;
+	int r = taps->count ? interfaces_read_of("/proc/thread-self/net/dev", usage) : 0;
+
+	for (size_t i = 0; i < usage->interface_count; i++) {
+		struct usage_interface one = usage->interfaces[i];
+		const char *inside = str_env_find(taps, one.name);
+		char *name = NULL;
+
+		if (r == 0 && inside)
+			r = str_copy(&name, inside);
+		if (name)
+			usage->interfaces[kept++] = turned_round(&one, name);
+		free(one.name);
+	}
+	usage->interface_count = kept;
+	return r;
 }
 
 /* Whether the init has ended; its pid is then nobody's, or another's. */
@@ -168,9 +210,9 @@ int usage_read(const struct usage_watch *watch, struct usage *ret_usage)
 
 	if (r == 0)
 		r = cgroup_details_read(watch->cgroup, &usage.details);
-	if (r == 0)
-		r = interfaces_read(watch->pid, &usage);
 	usage.is_machine = watch->counts >= 0;
+	if (r == 0)
+		r = usage.is_machine ? taps_read(&watch->taps, &usage) : interfaces_read(watch->pid, &usage);
 	if (r == 0 && usage.is_machine)
 		r = machine_counts(&watch->dir, watch->counts, &usage.machine);
 	if (r == 0 && is_over(watch))

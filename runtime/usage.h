@@ -11,6 +11,7 @@
 
 #include "cgroups/stats.h"
 #include "runtime/base/proc.h"
+#include "runtime/base/str.h"
 #include "runtime/kvm/stats.h"
 #include "runtime/state.h"
 
@@ -41,6 +42,7 @@ struct usage_watch {
 	uint64_t oom_kills;	/* at the last look */
 	int counts;		/* of a virtual machine's monitor; -1: it is none */
 	struct state_dir dir;	/* for those */
+	struct str_list taps;	/* its devices: "HOST=INSIDE" */
 };
 #define USAGE_WATCH_NONE { .id = NULL, .cgroup = -1, .pidfd = -1, .events = -1, .counts = -1, .dir = STATE_DIR_NONE }
 

@@ -8,7 +8,7 @@
 struct str_list;
 struct vm_kernel;
 
-enum { VM_INITRAMFS_MORE = 8 };
+enum { VM_INITRAMFS_MORE = 10 };
 
 /*
  * vm_initramfs_open() - the archive, made when there is none yet

@@ -181,8 +181,11 @@ static struct finding check_kvm(void)
 		return limited("no /dev/kvm: no container with a kernel of its own", "modprobe kvm_intel, or kvm_amd");
 	if (!has_word(cpu, "vmx") && !has_word(cpu, "svm"))
 		return limited("/dev/kvm is not the processor's: Linux does not boot in it", "use a machine with VT-x or AMD-V");
-	return access("/dev/kvm", R_OK | W_OK) == 0 ? ok("/dev/kvm") :
-						      limited("/dev/kvm may not be opened", "usermod -a -G kvm \"$USER\"");
+	if (access("/dev/kvm", R_OK | W_OK) < 0)
+		return limited("/dev/kvm may not be opened", "usermod -a -G kvm \"$USER\"");
+	return access("/dev/net/tun", F_OK) == 0 ? ok("/dev/kvm") :
+						   limited("/dev/kvm; no /dev/net/tun: no network for a container with a kernel of its own",
+							   "modprobe tun");
 }
 
 static struct finding check_programs(void)

@@ -46,12 +46,18 @@ static int ended_early(void)
 	return fail_plain(ECONNRESET, "the virtual machine ended before its process did");
 }
 
+/* Those that end no program by themselves. A terminal that is given its first size sends one at once; we ask for the size later. */
+static bool is_quiet(uint32_t signal)
+{
+	return signal == SIGWINCH || signal == SIGCONT || signal == SIGURG;
+}
+
 /* Somebody who waits for a guest that never listens may give up. */
 static int interrupted(const struct attend *a)
 {
 	struct signalfd_siginfo info;
 
-	if (read(a->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
+	if (read(a->signals, &info, sizeof(info)) != (ssize_t)sizeof(info) || is_quiet(info.ssi_signo))
 		return 0;
 	return fail_exit(fail_plain(EINTR, "interrupted before the virtual machine answered"),
 			 128 + (int)info.ssi_signo);

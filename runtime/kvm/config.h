@@ -17,7 +17,7 @@
 
 enum {
 	VM_CONFIG_FD = 3,
-	VM_CONFIG_VERSION = 3,
+	VM_CONFIG_VERSION = 4,
 	VM_VCPUS_MAX = 16,
 	VM_DEVICES_MAX = 16,
 	VM_CMDLINE_SIZE = 2048, /* the kernel's own limit, the NUL included */
@@ -66,6 +66,7 @@ enum {
  * @window: FS: bytes of address space in which the guest may map files, a multiple of 2 MiB, or 0;
  *      each 4 KiB of it cost the guest 64 bytes
  * @mac: NET: the guest's address
+ * @mtu: NET: of its packets; 0: its choice
  * @cid: VSOCK: the guest's context id, 3 or more
  */
 struct vm_device_config {
@@ -76,7 +77,7 @@ struct vm_device_config {
 	uint64_t window;
 	char tag[VM_TAG_SIZE];
 	uint8_t mac[6];
-	uint8_t reserved[2];
+	uint16_t mtu;
 };
 
 /*

@@ -195,7 +195,7 @@ int net_new(const struct device_place *place, const struct vm_device_config *con
 	const struct virtio_setup setup = {
 		.ops = &net_ops,
 		.id = VIRTIO_ID_NET,
-		.features = 1ULL << VIRTIO_NET_F_MAC | 1ULL << VIRTIO_NET_F_STATUS |
+		.features = (config->mtu ? 1ULL << VIRTIO_NET_F_MTU : 0) | 1ULL << VIRTIO_NET_F_MAC | 1ULL << VIRTIO_NET_F_STATUS |
 			    1ULL << VIRTIO_NET_F_MRG_RXBUF | 1ULL << VIRTIO_NET_F_CSUM |
 			    1ULL << VIRTIO_NET_F_GUEST_CSUM | 1ULL << VIRTIO_NET_F_GUEST_TSO4 |
 			    1ULL << VIRTIO_NET_F_GUEST_TSO6 | 1ULL << VIRTIO_NET_F_HOST_TSO4 |
@@ -218,6 +218,7 @@ int net_new(const struct device_place *place, const struct vm_device_config *con
 		/* cppcheck-suppress memleak ; its cleanup attribute */
 		return fail(errno, "set the tap non-blocking");
 	memcpy(registers.mac, config->mac, sizeof(registers.mac));
+	registers.mtu = config->mtu;
 	r = virtio_init(&net->v, place->vm, place->loop, place->memory, place->slot, place->page,
 			&setup);
 	if (r < 0)

@@ -59,7 +59,7 @@ command_line="timeout --foreground -k 5 50 $NACELLE --root \$STATE --data \$DATA
 @test "exec -t in a virtual machine has a terminal of its own" {
 	export STATE DATA ID
 	vm_detach 'echo ready; sleep 1000'
-	until_true 60 log_has ready
+	until_true 200 log_has ready
 	run -5 at_terminal "$command_line exec -t $ID sh -c 'tty; stty size; read line; echo got \$line; exit 5'" <<<hello
 	has /dev/pts/0
 	run -0 at_terminal "$command_line exec -t $ID sh -c 'sleep 0.5; stty size'"
@@ -97,7 +97,7 @@ command_line="timeout --foreground -k 5 50 $NACELLE --root \$STATE --data \$DATA
 	nacelle create -b "$BUNDLE" --console-socket "$BATS_TEST_TMPDIR/sock" "$ID"
 	status_is created
 	nacelle start "$ID"
-	until_true 60 grep -q "got typed" said
+	until_true 200 grep -q "got typed" said
 	grep -q "30 90" said
 	until_true 20 dead "$(init_pid)"
 }

@@ -77,23 +77,35 @@ static void begin(struct play *p, bool terminal)
 		(void)close(slave);
 }
 
-/* The monitor opens all four, and the agent sees them join. */
-static void greet(const struct play *p)
+static void hear(const struct play *p)
 {
-	const struct vsock_answer yes = { .errnum = 0 };
-	struct channel_message m;
-
 	for (int i = 0; i < CHANNEL_STREAMS; i++) {
 		struct vsock_hello hello;
 
 		CHECK_INT(recv(p->streams[i], &hello, sizeof(hello), MSG_WAITALL), sizeof(hello));
 		CHECK(hello.port == CHANNEL_PORT && hello.flags == VSOCK_WAIT);
+	}
+}
+
+static void answer(const struct play *p)
+{
+	const struct vsock_answer yes = { .errnum = 0 };
+	struct channel_message m;
+
+	for (int i = 0; i < CHANNEL_STREAMS; i++) {
 		CHECK_INT(send(p->streams[i], &yes, sizeof(yes), 0), sizeof(yes));
 	}
 	for (int i = 0; i < CHANNEL_STREAMS; i++) {
 		CHECK_INT(channel_receive(p->streams[i], &m), 0);
 		CHECK(m.word == CHANNEL_JOIN && m.detail == i);
 	}
+}
+
+/* The monitor opens all four, and the agent sees them join. */
+static void greet(const struct play *p)
+{
+	hear(p);
+	answer(p);
 }
 
 static void expect(const struct play *p, enum channel_word word, uint32_t value)
@@ -199,6 +211,30 @@ static void test_without_a_terminal_its_signal_is_one_like_others(void)
 	end(&p, 0);
 }
 
+static void test_only_what_would_end_it_interrupts_the_wait_for_the_guest(void)
+{
+	static const int quiet[] = { SIGWINCH, SIGCONT, SIGURG };
+	struct play p;
+	int got;
+
+	begin(&p, true);
+	hear(&p);
+	for (size_t i = 0; i < sizeof(quiet) / sizeof(*quiet); i++) {
+		CHECK_INT(kill(p.pid, quiet[i]), 0);
+		(void)usleep(20000); /* it is heard while there is nothing else to hear */
+	}
+	answer(&p);
+	expect(&p, CHANNEL_SIZE, 24 << 16 | 80);
+	expect(&p, CHANNEL_RUN, 0);
+	end(&p, 3);
+	begin(&p, false);
+	hear(&p);
+	CHECK_INT(kill(p.pid, SIGTERM), 0);
+	CHECK(waitpid(p.pid, &got, 0) == p.pid && WIFEXITED(got) && WEXITSTATUS(got) == 98);
+	for (int i = 0; i < CHANNEL_STREAMS; i++)
+		(void)close(p.streams[i]);
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -206,6 +242,7 @@ int main(void)
 		TEST(test_a_terminal_that_is_closed_is_told),
 		TEST(test_nobody_reads_a_terminal_and_signals_pass),
 		TEST(test_without_a_terminal_its_signal_is_one_like_others),
+		TEST(test_only_what_would_end_it_interrupts_the_wait_for_the_guest),
 		{ NULL, NULL },
 	};
 

@@ -138,6 +138,25 @@ static void test_a_terminal_is_the_cells_and_the_guests(void)
 	(void)spec_free(spec);
 }
 
+static void test_a_network_is_the_hosts_to_make_and_the_guests_to_drive(void)
+{
+	struct spec *spec = spec_of("{" ALL ", 'root': {'path': '/r'}, 'annotations': {'io.nacelle.network': 'web:ip=10.0.0.7',"
+				    "'io.nacelle.ports': '8080:80', 'io.nacelle.dns': '10.0.0.1', 'a': 'b'}, 'linux': {'namespaces': [" NS "]}}");
+	struct vm_split split;
+
+	CHECK_INT(vm_split_check(spec), 0);
+	CHECK_INT(vm_split(spec, "/bundle", "/shares", &parts, &split), 0);
+	CHECK_INT(split.modules.count, 1);
+	CHECK_STR(split.modules.items[0], "virtio_net");
+	/* the guest's runtime would make them a second time */
+	CHECK(!strstr(split.inner, "io.nacelle."));
+	CHECK_HAS(split.inner, "\"a\":\"b\"");
+	/* and `delete` finds by them what is to be given back */
+	CHECK_STR(spec_annotation(split.outer, "io.nacelle.network"), "web:ip=10.0.0.7");
+	vm_split_done(&split);
+	(void)spec_free(spec);
+}
+
 static void test_what_has_no_home_is_refused_by_name(void)
 {
 	static const struct {
@@ -149,6 +168,9 @@ static void test_what_has_no_home_is_refused_by_name(void)
 		  "/dev/kvm" },
 		{ "'linux': {'namespaces': [" NS "], 'resources': {'unified': {'memory.high': 'max'}}}", "unified" },
 		{ "'linux': {'namespaces': [" NS "], 'netDevices': {'eth0': {}}}", "netDevices" },
+		{ "'annotations': {'io.nacelle.network': 'container:x'}, 'linux': {'namespaces': [" NS "]}", "of another container" },
+		{ "'annotations': {'io.nacelle.network': 'a b c d e'}, 'linux': {'namespaces': [" NS "]}", "at most 4 networks" },
+		{ "'linux': {'namespaces': [{'type': 'mount'}, {'type': 'network', 'path': '/x'}]}", "'network'" },
 		{ "'mounts': [{'destination': '/v', 'type': 'bind', 'source': '/d', 'options': ['bind', 'shared']}],"
 		  "'linux': {'namespaces': [" NS "]}", "shared propagation" },
 		{ "'mounts': [{'destination': '/v', 'type': 'btrfs', 'source': '/d'}], 'linux': {'namespaces': [" NS "]}", "'btrfs'" },
@@ -224,6 +246,7 @@ int main(void)
 		TEST(test_layers_become_shares),
 		TEST(test_block_devices_and_images_become_disks),
 		TEST(test_a_terminal_is_the_cells_and_the_guests),
+		TEST(test_a_network_is_the_hosts_to_make_and_the_guests_to_drive),
 		TEST(test_what_has_no_home_is_refused_by_name),
 		TEST(test_modules_come_after_what_they_need),
 		TEST(test_what_is_packed_is_unpacked),
