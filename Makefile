@@ -31,7 +31,7 @@ OPT   ?= $(if $(filter 1,$(SAN)),-O1,-O2)
 CPPFLAGS += -I. -I$(B)/gen -D_GNU_SOURCE -DNACELLE_VERSION='"$(VERSION)"' -DNACELLE_LIBEXEC='"$(libexecdir)"' -DNACELLE_BINDIR='"$(bindir)"'
 CFLAGS   += -std=gnu17 -g $(OPT) $(WARN) $(HARD) $(SANF)
 LDFLAGS  += -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANF)
-LDLIBS   := -Wl,-Bstatic -lseccomp -lcap -ljansson -Wl,-Bdynamic
+LDLIBS   := -Wl,-Bstatic -lseccomp -lcap -ljansson -lmd -Wl,-Bdynamic
 # small programs that stay, or that are timed: no loader (which the sanitizers need)
 STATIC   := $(if $(filter 1,$(SAN)),-pie,-static)
 
@@ -103,7 +103,7 @@ $(B)/lib/%.a:
 $(B)/bin/nacelle: $(call objs,$(CMD) cmd/nacelle/twin-static.c cgroups/systemd-library-none.c) $(B)/lib/nacelle.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(if $(filter 1,$(SAN)),-pie,-static-pie) $(LDFLAGS) -o $@ $^ -lseccomp -lcap -ljansson
+	$(Q)$(CC) $(CFLAGS) $(if $(filter 1,$(SAN)),-pie,-static-pie) $(LDFLAGS) -o $@ $^ -lseccomp -lcap -ljansson -lmd
 $(B)/bin/nacelle-shared: $(call objs,$(CMD) cmd/nacelle/twin-shared.c) $(B)/lib/nacelle.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)

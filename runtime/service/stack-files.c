@@ -76,13 +76,13 @@ int stack_files_read(const struct stack *stack, const struct stack_service *serv
 	for (size_t i = 0; r == 0 && i < service->use_count; i++) {
 		const struct stack_use *use = &service->uses[i];
 		cleanup_free char *data = NULL, *name = NULL;
-		char digest[SHA256_TEXT_SIZE];
+		char digest[SHA256_DIGEST_STRING_LENGTH];
 		size_t size = 0;
 
 		r = content_read(stack, &stack->files[use->file], &data, &size);
 		if (r < 0)
 			break;
-		sha256_text(data, size, digest);
+		(void)SHA256Data((const uint8_t *)data, size, digest);
 		r = str_format(&name, "%s-%o-%u-%u", digest, use->mode, use->uid, use->gid);
 		if (r == 0)
 			r = content_add(wanted, use, name, &data, size);

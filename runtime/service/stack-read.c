@@ -433,7 +433,7 @@ static void network_digest(struct stack_network *n, json_t *v)
 {
 	cleanup_free char *text = json_dumps(v, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
 
-	sha256_text(text ? text : "", text ? strlen(text) : 0, n->digest);
+	(void)SHA256Data((const uint8_t *)(text ? text : ""), text ? strlen(text) : 0, n->digest);
 }
 
 /* The one that nobody has to name. */

@@ -323,7 +323,7 @@ static int digest_put(struct making *m, struct stack_replica *w, json_t *doc)
 		r = str_format(&all, "%s\n%s\n%s", w->folder, networks, text);
 	if (r < 0)
 		return r;
-	sha256_text(all, strlen(all), w->digest);
+	(void)SHA256Data((const uint8_t *)all, strlen(all), w->digest);
 	return annotate(doc, STACK_DIGEST_ANNOTATION, w->digest);
 }
 

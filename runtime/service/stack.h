@@ -18,9 +18,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <jansson.h>
+#include <sys/types.h>
 
-#include "runtime/base/sha256.h"
+#include <jansson.h>
+#include <sha2.h>
+
 #include "runtime/base/str.h"
 
 /* Annotations of a replica, and labels of networks and volumes, behind SHORT_ANNOTATION. */
@@ -53,7 +55,7 @@ struct stack_network {
 	bool external, internal, ipv6;
 	uint32_t mtu;
 	struct str_list subnets, gateways, labels;
-	char digest[SHA256_TEXT_SIZE];	/* of how it is to be made */
+	char digest[SHA256_DIGEST_STRING_LENGTH];	/* of how it is to be made */
 };
 
 struct stack_volume {
