@@ -69,7 +69,7 @@ int container_create(const struct container_place *place, const struct bundle *b
 {
 	struct parent p;
 
-	if (bundle->spec->vm.set)
+	if (bundle->spec->vm.set && !options->no_pivot)
 		return machine_create(place, bundle, options, ret_child);
 	parent_begin(&p, place, bundle, options, ret_child);
 	return parent_end(&p, parent_create(&p), ret_child);

@@ -36,6 +36,7 @@
 #include "runtime/lsm.h"
 #include "runtime/machine.h"
 #include "runtime/net-devices.h"
+#include "runtime/no-pivot.h"
 #include "runtime/resctrl.h"
 #include "runtime/restore.h"
 #include "runtime/scheduling.h"
@@ -59,6 +60,9 @@ static int spec_judge(struct parent *p)
 		return r;
 	if (!p->spec->process_set)
 		return fail_plain(EINVAL, "process: is required to create a container");
+	r = p->options->no_pivot ? no_pivot_check(p->spec) : 0;
+	if (r < 0)
+		return r;
 	r = lsm_check(p->spec, &p->spec->process);
 	if (r < 0)
 		return r;
@@ -247,6 +251,7 @@ static int root_prepare(struct parent *p)
 	p->rootfs.spec = p->spec;
 	p->rootfs.bundle = p->bundle->folder;
 	p->rootfs.cgroup_folder = p->cgroup_folder;
+	p->rootfs.no_pivot = p->options->no_pivot;
 	p->rootfs.userns = p->spec->linux_.namespaces[NS_USER].wanted;
 	r = upper_create(p->place, &p->dir, p->state.boot_id, p->options->id, p->spec, p->options->passing,
 			 &p->upper);
