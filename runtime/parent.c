@@ -403,6 +403,7 @@ static int child_clone(struct parent *p)
 	c->init = p->init;
 	c->machine = p->options->machine;
 	c->network_files = p->network.trees;
+	c->network_folder = p->network.folder;
 	c->network_joined = p->plan.joins[NS_NETWORK] >= 0;
 	c->map_wait = p->plan.flags & CLONE_NEWUSER;
 	c->at_once = p->options->at_once;
@@ -423,6 +424,8 @@ static int maps_write(struct parent *p)
 	if (!p->child.map_wait)
 		return 0;
 	r = idmap_write(p->pid, p->spec);
+	if (r == 0)
+		r = network_namespaces_take(&p->network, p->pid);
 	return r < 0 ? r : parent_send(p->sync, SYNC_MAPPED);
 }
 

@@ -2,7 +2,7 @@
 /*
  * The verb `restore`. criu is born in the container's cgroup, and goes into a cgroup namespace and a mount namespace of its own:
  * what it makes then is in the right cgroup, charged for its memory, and sees it as "/". In that mount namespace the root is
- * bound to a place of its own, as criu wants it, and nobody else sees it there.
+ * bound to a place of its own, as criu wants it, with the sources of all mounts beside it, and nobody else sees them there.
  *
  * Whoever can write to the images, or to the root meanwhile, decides what runs: both have to be as trusted as we are.
  */
@@ -30,7 +30,7 @@
 #include "runtime/parent.h"
 #include "runtime/target.h"
 
-#define ROOT_NAME "criu-root"
+#define PLACES_NAME "criu"
 
 /* Others are joined by their path (join_ns). */
 const struct restore_namespace restore_namespaces[RESTORE_NAMESPACES] = {
@@ -41,7 +41,8 @@ const struct restore_namespace restore_namespaces[RESTORE_NAMESPACES] = {
 struct restore {
 	struct parent *parent;
 	const struct restore_points *points;
-	const char *root;		/* where criu finds the root */
+	char *places;			/* folder where criu finds what it mounts: by the number of its mount in the spec, */
+	char *root;			/* and the root */
 	struct criu_bytes fields;
 	struct str_list streams;	/* of RESTORE_STREAMS */
 };
@@ -72,18 +73,88 @@ static int stdio_give(const struct container_options *o)
 	return 0;
 }
 
-static int root_show(const struct parent *p, const char *place)
+/* The source of a bind mount, as a path of the host. */
+static int source_path(const struct parent *p, const struct spec_mount *m, char **ret_path)
 {
-	cleanup_free char *path = NULL;
-	int r = rootfs_path(p, &path);
+	return m->source[0] == '/' ? str_copy(ret_path, m->source) : str_format(ret_path, "%s/%s", p->bundle->folder, m->source);
+}
 
-	if (r < 0)
-		return r;
+static int place_path(const struct restore *r, size_t number, char **ret_path)
+{
+	return str_format(ret_path, "%s/%zu", r->places, number);
+}
+
+/*
+ * Bind @source on @place, with attributes. criu would set them itself, but takes those of a second mount of one file system for
+ * set when the first had the same: so what it binds has them already.
+ */
+static int source_show(const char *source, const char *place, bool recursive, struct mount_attr attr, struct mount_attr deep)
+{
+	struct stat st;
+	int fd;
+
+	if (stat(source, &st) < 0)
+		return fail(errno, "source '%s'", source);
+	fd = S_ISDIR(st.st_mode) ? mkdir(place, 0700) : open(place, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return fail(errno, "make '%s'", place);
+	if (fd > 0)
+		(void)close(fd);
+	if (mount(source, place, NULL, MS_BIND | (recursive ? MS_REC : 0), NULL) < 0)
+		return fail(errno, "bind '%s'", source);
+	attr.attr_clr |= (attr.attr_set | attr.attr_clr) & MOUNT_ATTR__ATIME ? MOUNT_ATTR__ATIME : 0;
+	deep.attr_clr |= (deep.attr_set | deep.attr_clr) & MOUNT_ATTR__ATIME ? MOUNT_ATTR__ATIME : 0;
+	deep.propagation = MS_PRIVATE;
+	if (mount_setattr(AT_FDCWD, place, AT_RECURSIVE, &deep, sizeof(deep)) < 0 ||
+	    mount_setattr(AT_FDCWD, place, 0, &attr, sizeof(attr)) < 0)
+		return fail(errno, "set the options of '%s'", source);
+	return 0;
+}
+
+static int sources_show(const struct restore *r)
+{
+	const struct spec *spec = r->parent->spec;
+	const struct mount_attr none = { .attr_set = 0 }, mask = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC };
+	int err = 0;
+
+	for (size_t i = 0; err == 0 && i < spec->mount_count; i++) {
+		const struct spec_mount *m = &spec->mounts[i];
+		cleanup_free char *source = NULL, *place = NULL;
+
+		if (!m->bind)
+			continue;
+		err = source_path(r->parent, m, &source);
+		if (err == 0)
+			err = place_path(r, i, &place);
+		if (err == 0)
+			err = source_show(source, place, m->bind_recursive,
+					  (struct mount_attr){ .attr_set = m->attr_set, .attr_clr = m->attr_clear },
+					  (struct mount_attr){ .attr_set = m->rec_set, .attr_clr = m->rec_clear });
+	}
+	if (err == 0 && spec->linux_.masked_paths.count) {
+		cleanup_free char *place = NULL;
+
+		err = place_path(r, spec->mount_count, &place);
+		if (err == 0)
+			err = source_show("/dev/null", place, false, mask, none);
+	}
+	return err;
+}
+
+static int root_show(const struct restore *r)
+{
+	const struct mount_attr none = { .attr_set = 0 };
+	cleanup_free char *path = NULL;
+	int err = rootfs_path(r->parent, &path);
+
+	if (err < 0)
+		return err;
 	if (mount("", "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		return fail(errno, "change the propagation of '/'");
-	if (mount(path, place, NULL, MS_BIND | MS_REC, NULL) < 0)
-		return fail(errno, "root '%s'", path);
-	return mount("", place, NULL, MS_REC | MS_PRIVATE, NULL) < 0 ? fail(errno, "root '%s': make it private", path) : 0;
+	if (mount("tmpfs", r->places, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700") < 0 || mount("", r->places, NULL, MS_PRIVATE, NULL) < 0)
+		return fail(errno, "mount a tmpfs on '%s'", r->places);
+	err = source_show(path, r->root, true, none, none);
+	return err < 0 ? fail_in(err, "root") : sources_show(r);
 }
 
 static int enter(void *arg)
@@ -100,7 +171,7 @@ static int enter(void *arg)
 		return r;
 	if (unshare(flags) < 0)
 		return fail(errno, "make namespaces for criu");
-	r = root_show(p, restore->root);
+	r = root_show(restore);
 	for (size_t i = 0; r == 0 && i < RESTORE_NAMESPACES; i++) {
 		int fd = p->plan.joins[restore_namespaces[i].kind];
 
@@ -146,18 +217,21 @@ static int mounts_put(struct restore *r)
 	int err = 0;
 
 	for (size_t i = 0; err == 0 && i < spec->mount_count; i++) {
-		const struct spec_mount *m = &spec->mounts[i];
-		cleanup_free char *source = NULL;
+		cleanup_free char *place = NULL;
 
-		if (!m->bind)
+		if (!spec->mounts[i].bind)
 			continue;
-		err = m->source[0] == '/' ? str_copy(&source, m->source) :
-					    str_format(&source, "%s/%s", r->parent->bundle->folder, m->source);
+		err = place_path(r, i, &place);
 		if (err == 0)
-			err = external_put(r, m->destination, source);
+			err = external_put(r, spec->mounts[i].destination, place);
 	}
-	for (size_t i = 0; err == 0 && i < masked->count; i++)
-		err = external_put(r, masked->items[i], "/dev/null");
+	for (size_t i = 0; err == 0 && i < masked->count; i++) {
+		cleanup_free char *place = NULL;
+
+		err = place_path(r, spec->mount_count, &place);
+		if (err == 0)
+			err = external_put(r, masked->items[i], place);
+	}
 	return err;
 }
 
@@ -283,8 +357,7 @@ static int places_make(const struct parent *p)
 		if (!place_is_ours(p->spec, m->destination))
 			continue;
 		if (m->bind) {
-			r = m->source[0] == '/' ? str_copy(&source, m->source) :
-						  str_format(&source, "%s/%s", p->bundle->folder, m->source);
+			r = source_path(p, m, &source);
 			if (r < 0)
 				return r;
 			if (stat(source, &st) < 0)
@@ -321,19 +394,20 @@ static int restore_run(struct restore *r)
 int restore_processes(struct parent *p, const struct restore_points *points)
 {
 	struct restore r = { .parent = p, .points = points };
-	cleanup_free char *root = NULL;
-	int err = str_format(&root, "%s/%s/" ROOT_NAME, p->place->root, p->options->id);
+	int err = str_format(&r.places, "%s/%s/" PLACES_NAME, p->place->root, p->options->id);
 
-	if (err < 0)
-		return err;
-	if (mkdirat(p->dir.fd, ROOT_NAME, 0700) < 0)
-		return fail(errno, "make '%s'", root);
-	r.root = root;
-	err = restore_run(&r);
-	/* The mount was seen by criu alone, and is gone with it. */
-	if (unlinkat(p->dir.fd, ROOT_NAME, AT_REMOVEDIR) < 0)
-		log_warn("remove '%s': %s, ignoring", root, error_text(errno));
+	if (err == 0)
+		err = str_format(&r.root, "%s/root", r.places);
+	if (err == 0 && mkdirat(p->dir.fd, PLACES_NAME, 0700) < 0)
+		err = fail(errno, "make '%s'", r.places);
+	if (err == 0)
+		err = restore_run(&r);
+	/* What was mounted there was seen by criu alone, and is gone with it. */
+	if (unlinkat(p->dir.fd, PLACES_NAME, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		log_warn("remove '%s': %s, ignoring", r.places, error_text(errno));
 	criu_bytes_done(&r.fields);
 	str_list_done(&r.streams);
+	free(r.places);
+	free(r.root);
 	return err;
 }

@@ -10,7 +10,7 @@ counting()
 	mkdir -p vol
 	payload 'i=0; while :; do i=$((i + 1)); echo $i >/vol/n; echo "said $i"; sleep 0.2; done' \
 		".mounts += [{ destination: \"/vol\", type: \"bind\", source: \"$PWD/vol\", options: [\"bind\"] }] | ${1:-.}"
-	nacelle create -b "$BUNDLE" "$ID" </dev/null >out 2>&1
+	nacelle create -b "$BUNDLE" "$ID" </dev/null > >(cat >out 3>&-) 2>&1
 	nacelle start "$ID"
 	counts
 }
@@ -35,13 +35,13 @@ counts()
 	stopped=$(number)
 	[ -s images/descriptors.json ] && [ -s work/dump.log ]
 
-	nacelle restore --detach --image-path images --work-path work --pid-file pid -b "$BUNDLE" "$ID" </dev/null >out2 2>&1
+	nacelle restore --detach --image-path images --work-path work --pid-file pid -b "$BUNDLE" "$ID" </dev/null > >(cat >out2 3>&-) 2>&1
 	[ "$(state .status)" = running ]
 	[ "$(cat pid)" = "$(init_pid)" ]
 	counts
 	[ "$(number)" -gt "$stopped" ]
 	# what it says goes where the standard output of restore goes
-	grep -q "said $((stopped + 2))" out2
+	until_true 20 grep -q "said $((stopped + 2))" out2
 	# it did not begin anew
 	not grep -qx 'said 1' out2
 

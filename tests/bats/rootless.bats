@@ -116,3 +116,96 @@ user_runs()
 	one_line
 	has delegated
 }
+
+# --- a network ---------------------------------------------------------------------------------------
+
+# world - a network of the test's own, whose way out leads nowhere, and a /dev/net/tun that is everybody's
+world()
+{
+	unshare -n sleep 1000 3>&- >/dev/null 2>&1 &
+	WORLD=$!
+	until_true 10 sh -c "[ \"\$(readlink /proc/$WORLD/ns/net)\" != \"$(readlink /proc/self/ns/net)\" ]"
+	in_world ip link set lo up
+	in_world ip link add out type veth peer name far
+	in_world ip addr add 192.0.2.1/24 dev out
+	in_world ip link set out up
+	in_world ip link set far up
+	in_world ip route add default via 192.0.2.9
+	if [ ! -e /dev/net/tun ]; then
+		modprobe tun 2>/dev/null || mkdir -p /dev/net
+		until_true 10 test -e /dev/net/tun || : >/dev/net/tun
+	fi
+	mknod -m 666 tun c 10 200
+	mount --bind tun /dev/net/tun
+}
+world_end()
+{
+	umount /dev/net/tun
+	kill "$WORLD"
+	wait "$WORLD" || :
+}
+in_world()
+{
+	nsenter -t "$WORLD" -n "$@"
+}
+user_nacelle()
+{
+	as_user timeout 50 nsenter -t "$WORLD" -n --preserve-credentials "$NACELLE" --root "$PWD/state" --data "$PWD/data" "$@"
+}
+served()
+{
+	[ "$(in_world timeout 5 busybox nc 127.0.0.1 8080 </dev/null)" = served ]
+}
+pastas()
+{
+	pgrep -f "pasta .*$PWD/state"
+}
+
+# bats test_tags=smoke
+@test "pasta is the network of a user, ports and name servers included, and ends with the container" {
+	own
+	may "alice:300000:65536"
+	world
+	PATH=$PATH:/usr/sbin:/sbin
+	short 'ip -4 addr show; ip route; cat /etc/resolv.conf /etc/hosts; while :; do echo served | nc -l -p 80; done' \
+		'. + { network: "pasta", ports: ["127.0.0.1:8080:80"], dns: ["192.0.2.53"], id: "x" } | del(.id)'
+	# what enters the network here is root of it: nsenter comes before the user
+	user_nacelle()
+	{
+		in_world setpriv --reuid $UID_ --regid $UID_ --clear-groups env HOME="$PWD" XDG_RUNTIME_DIR="$PWD/run" \
+			timeout 50 "$NACELLE" --root "$PWD/state" --data "$PWD/data" "$@"
+	}
+	echo before; run user_nacelle run -d --name "$ID" ./spec.json
+	echo "$output"; [ "$status" = 0 ]; until_true 30 served
+	run -0 user_nacelle logs "$ID"
+	has 192.0.2.1/24
+	has "default via 192.0.2.9"
+	has "nameserver 192.0.2.53"
+	has "$ID"
+	pastas
+	run -0 user_nacelle delete --force "$ID"
+	until_true 10 not pastas
+	not served
+
+	# what it cannot give
+	for filter in '.network = "web"' '.network = "pasta:ip=10.0.0.1"' '.network = ["pasta", "nacelle"]'; do
+		short true "$filter"
+		run -125 user_nacelle run --name "$ID" ./spec.json
+		one_line
+		has network
+	done
+	short true '.ports = ["8080:80"]'
+	PATH=/none in_world true 2>/dev/null || :
+	umount /dev/net/tun
+	run -125 in_world env PATH=/usr/bin:/bin setpriv --reuid $UID_ --regid $UID_ --clear-groups env HOME="$PWD" XDG_RUNTIME_DIR="$PWD/run" \
+		"$NACELLE" --root "$PWD/state" --data "$PWD/data" run --name "$ID" ./spec.json
+	one_line
+	has /dev/net/tun
+	mount --bind tun /dev/net/tun
+	run -125 in_world setpriv --reuid $UID_ --regid $UID_ --clear-groups env PATH=/none HOME="$PWD" XDG_RUNTIME_DIR="$PWD/run" \
+		"$NACELLE" --root "$PWD/state" --data "$PWD/data" run --name "$ID" ./spec.json
+	one_line
+	has "apt-get install passt"
+	[ -z "$(find state -mindepth 1 -maxdepth 1 -name '[!.]*')" ]
+	world_end
+}
