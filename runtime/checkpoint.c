@@ -21,6 +21,7 @@
 #include "runtime/base/json.h"
 #include "runtime/criu.h"
 #include "runtime/kept.h"
+#include "runtime/restore-mounts.h"
 #include "runtime/restore.h"
 #include "runtime/spec-service.h"
 #include "runtime/spec.h"
@@ -232,6 +233,8 @@ static int subject_take(struct subject *s, const struct state *state, const stru
 		r = mounts_put(s);
 	if (r == 0)
 		r = namespaces_put(s);
+	if (r == 0)
+		r = fd_replace_file(images, RESTORE_MOUNTS, s->mounts, strlen(s->mounts), 0600);
 	return r < 0 ? r : streams_put(s, images);
 }
 

@@ -4,7 +4,8 @@
 /*
  * checkpoint - the verbs `checkpoint` and `restore`: a container's processes put aside in files, and made again
  *
- * In the folder of images: criu's own files, and descriptors.json, an array of what standard input, output and error were.
+ * In the folder of images: criu's own files, descriptors.json, an array of what standard input, output and error were, and
+ * mountinfo, as the container had it.
  */
 
 #include <stdbool.h>

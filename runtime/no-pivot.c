@@ -18,17 +18,12 @@
 
 #include "runtime/base/fd.h"
 #include "runtime/base/str.h"
+#include "runtime/mountinfo.h"
 #include "runtime/rootfs.h"
 #include "runtime/spec.h"
 
-/* A line of mountinfo. */
-struct mounted {
-	unsigned long id, on;
-	const char *path;
-};
-
-struct mounted_list {
-	struct mounted *items;
+struct mount_list {
+	struct mountinfo *items;
 	size_t count;
 };
 
@@ -48,55 +43,25 @@ int no_pivot_check(const struct spec *spec)
 	return 0;
 }
 
-/* "\040" is a blank, in place. */
-static void unescape(char *text)
-{
-	char *to = text;
-
-	for (; *text; to++) {
-		if (text[0] == '\\' && text[1] && text[2] && text[3]) {
-			*to = (char)((text[1] - '0') << 6 | (text[2] - '0') << 3 | (text[3] - '0'));
-			text += 4;
-		} else {
-			*to = *text++;
-		}
-	}
-	*to = '\0';
-}
-
-/* "36 35 98:0 /root /mnt …", cut to pieces. Return: whether it makes sense. */
-static bool line_read(char *line, struct mounted *ret)
-{
-	char *rest = line, *id = strsep(&rest, " "), *on = strsep(&rest, " "), *path;
-
-	(void)strsep(&rest, " ");
-	(void)strsep(&rest, " ");
-	path = strsep(&rest, " ");
-	if (!path)
-		return false;
-	unescape(path);
-	*ret = (struct mounted){ .id = strtoul(id, NULL, 10), .on = strtoul(on, NULL, 10), .path = path };
-	return true;
-}
-
 /* @text: what the list points into */
-static int list_read(char *text, struct mounted_list *ret)
+static int list_read(char *text, struct mount_list *ret)
 {
 	size_t lines = 1;
-	char *line, *rest = text;
+	int r = 1;
 
 	for (const char *at = text; *at; at++)
 		lines += *at == '\n';
 	ret->items = calloc(lines, sizeof(*ret->items));
 	if (!ret->items)
 		return fail(ENOMEM, "read the mounts");
-	while ((line = strsep(&rest, "\n")))
-		if (*line && line_read(line, &ret->items[ret->count]))
-			ret->count++;
-	return 0;
+	while (r > 0) {
+		r = mountinfo_next(&text, &ret->items[ret->count]);
+		ret->count += r > 0;
+	}
+	return r;
 }
 
-static const struct mounted *list_find(const struct mounted_list *list, unsigned long id)
+static const struct mountinfo *list_find(const struct mount_list *list, unsigned long id)
 {
 	for (size_t i = 0; i < list->count; i++)
 		if (list->items[i].id == id)
@@ -105,7 +70,7 @@ static const struct mounted *list_find(const struct mounted_list *list, unsigned
 }
 
 /* Whether it stands on @root, or is that. */
-static bool belongs(const struct mounted_list *list, const struct mounted *m, unsigned long root)
+static bool belongs(const struct mount_list *list, const struct mountinfo *m, unsigned long root)
 {
 	for (size_t depth = 0; m && depth <= list->count; depth++) {
 		if (m->id == root)
@@ -116,10 +81,10 @@ static bool belongs(const struct mounted_list *list, const struct mounted *m, un
 }
 
 /* Those that are gone with what they stood on are no failure. */
-static int others_detach(const struct mounted_list *list, unsigned long root)
+static int others_detach(const struct mount_list *list, unsigned long root)
 {
 	for (size_t i = list->count; i > 0; i--) {
-		const struct mounted *m = &list->items[i - 1];
+		const struct mountinfo *m = &list->items[i - 1];
 
 		if (str_eq(m->path, "/") || belongs(list, m, root))
 			continue;
@@ -140,9 +105,9 @@ static int root_number(const struct rootfs *r, unsigned long *ret)
 }
 
 /* The mounts as they are before the move, when the names of the container's are not yet those of the host's. */
-static int move(struct rootfs *r, const struct mounted_list *list, unsigned long root)
+static int move(struct rootfs *r, const struct mount_list *list, unsigned long root)
 {
-	const struct mounted *m = list_find(list, root);
+	const struct mountinfo *m = list_find(list, root);
 	int err;
 
 	if (!m)
@@ -162,7 +127,7 @@ static int move(struct rootfs *r, const struct mounted_list *list, unsigned long
 int no_pivot_switch(struct rootfs *r)
 {
 	cleanup_fd int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-	struct mounted_list list = { .items = NULL };
+	struct mount_list list = { .items = NULL };
 	cleanup_free char *text = NULL;
 	unsigned long root = 0;
 	int err = fd < 0 ? -errno : fd_read_all(fd, SIZE_MAX / 2, &text, NULL);

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,6 +29,7 @@
 #include "runtime/container.h"
 #include "runtime/criu.h"
 #include "runtime/parent.h"
+#include "runtime/restore-mounts.h"
 #include "runtime/target.h"
 
 #define PLACES_NAME "criu"
@@ -43,6 +45,7 @@ struct restore {
 	const struct restore_points *points;
 	char *places;			/* folder where criu finds what it mounts: by the number of its mount in the spec, */
 	char *root;			/* and the root */
+	int images;
 	struct criu_bytes fields;
 	struct str_list streams;	/* of RESTORE_STREAMS */
 };
@@ -171,6 +174,9 @@ static int enter(void *arg)
 		return r;
 	if (unshare(flags) < 0)
 		return fail(errno, "make namespaces for criu");
+	/* Debian 12's criu forgets it. What is made has it from us, and criu itself, being root already, gains nothing by execve. */
+	if (p->spec->process.no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return fail(errno, "process.noNewPrivileges");
 	r = root_show(restore);
 	for (size_t i = 0; r == 0 && i < RESTORE_NAMESPACES; i++) {
 		int fd = p->plan.joins[restore_namespaces[i].kind];
@@ -195,8 +201,11 @@ static int notify(void *arg, const char *script, pid_t pid, int fd)
 	}
 	if (str_eq(script, "setup-namespaces"))
 		return restore->points->namespaces_made(p, pid);
-	if (str_eq(script, "post-restore"))
-		return restore->points->processes_made(p, pid);
+	if (str_eq(script, "post-restore")) {
+		int r = restore_mounts(restore->images, pid);
+
+		return r < 0 ? r : restore->points->processes_made(p, pid);
+	}
 	return 0;
 }
 
@@ -385,6 +394,7 @@ static int restore_run(struct restore *r)
 
 	if (images < 0)
 		return fail(errno, "open the folder of images '%s'", o->images);
+	r->images = images;
 	err = places_make(r->parent);
 	if (err == 0)
 		err = fields_put(r, images);

@@ -9,10 +9,15 @@ counting()
 	keeps
 	mkdir -p vol
 	payload 'i=0; while :; do i=$((i + 1)); echo $i >/vol/n; echo "said $i"; sleep 0.2; done' \
-		".mounts += [{ destination: \"/vol\", type: \"bind\", source: \"$PWD/vol\", options: [\"bind\"] }] | ${1:-.}"
+		".mounts += [{ destination: \"/vol\", type: \"bind\", source: \"$PWD/vol\", options: [\"bind\"] }] | \"$PWD\" as \$dir | ${1:-.}"
 	nacelle create -b "$BUNDLE" "$ID" </dev/null > >(cat >out 3>&-) 2>&1
 	nacelle start "$ID"
 	counts
+}
+# options - the container's mounts and their options
+options()
+{
+	cut -d' ' -f5,6 "/proc/$(init_pid)/mountinfo" | sort
 }
 number()
 {
@@ -26,16 +31,27 @@ counts()
 	until_true 40 eval "[ \"\$(number)\" -gt ${before:-0} ]"
 }
 
-# bats test_tags=lab
+# bats test_tags=lab, full
 @test "a container comes back where it was, with its limits, and ends as any other" {
-	counting '.linux.resources.memory.limit = 67108864 | .linux.resources.pids.limit = 20'
+	mkdir one two
+	counting '.linux.resources.memory.limit = 67108864 | .linux.resources.pids.limit = 20 | .root.readonly = true |
+		.linux.readonlyPaths += ["/etc"] | .mounts += [
+			{ destination: "/mnt", type: "bind", source: ($dir + "/one"), options: ["bind", "ro", "nosuid"] },
+			{ destination: "/var", type: "bind", source: ($dir + "/two"), options: ["bind", "ro", "nosuid"] }] |
+		.linux.seccomp = { defaultAction: "SCMP_ACT_ALLOW", syscalls: [{ names: ["acct"], action: "SCMP_ACT_ERRNO" }] }'
+	before=$(options)
 	nacelle checkpoint --image-path images --work-path work "$ID"
 	# it is gone, and its place is free
 	run -125 nacelle state "$ID"
 	stopped=$(number)
 	[ -s images/descriptors.json ] && [ -s work/dump.log ]
 
-	nacelle restore --detach --image-path images --work-path work --pid-file pid -b "$BUNDLE" "$ID" </dev/null > >(cat >out2 3>&-) 2>&1
+	nacelle restore --detach --image-path images --work-path work --pid-file pid -b "$BUNDLE" "$ID" </dev/null > >(cat >out2 3>&-) 2>&1 || {
+		sleep 1
+		cat out2
+		grep Error work/restore.log
+		false
+	}
 	[ "$(state .status)" = running ]
 	[ "$(cat pid)" = "$(init_pid)" ]
 	counts
@@ -49,7 +65,9 @@ counts()
 	[ "$(cat "$(cgroup_dir)/pids.max")" = 20 ]
 	[ "$(cat "$(cgroup_dir)/memory.current")" -gt 0 ]
 	[ "$(grep Seccomp: "/proc/$(init_pid)/status" | cut -f2)" = 2 ]
-	grep -q 'NoNewPrivs:.1' "/proc/$(init_pid)/status"
+	[ "$(grep NoNewPrivs: "/proc/$(init_pid)/status" | cut -f2)" = 1 ]
+	# what was read-only is so again, each mount with the options that it had
+	[ "$(options)" = "$before" ]
 	# it sees its own cgroup as the root of all, and others join it
 	[ "$(nacelle exec "$ID" cat /proc/1/cgroup)" = 0::/ ]
 	nacelle pause "$ID"
@@ -61,7 +79,7 @@ counts()
 	nacelle delete "$ID"
 }
 
-# bats test_tags=lab
+# bats test_tags=lab, full
 @test "--leave-running goes on; a paused one can be written; memory beforehand" {
 	counting
 	nacelle checkpoint --pre-dump --image-path first "$ID"
@@ -73,11 +91,19 @@ counts()
 	nacelle resume "$ID"
 	counts
 	nacelle delete --force "$ID"
-	run -137 timeout -s KILL 4 "$NACELLE" --root "$STATE" --data "$DATA" restore --image-path second -b "$BUNDLE" "$ID" </dev/null
-	status_is running
+	# in front of it: its end is ours, and nothing is left
+	nacelle restore --image-path second -b "$BUNDLE" "$ID" </dev/null >out2 2>&1 3>&- &
+	pid=$!
+	until_true 40 status_is running
+	counts
+	nacelle kill "$ID" KILL
+	status=0
+	wait $pid || status=$?
+	[ $status = 137 ]
+	run -125 nacelle state "$ID"
 }
 
-# bats test_tags=lab
+# bats test_tags=lab, full
 @test "what cannot be is refused in a line, and the container goes on" {
 	counting
 	for options in --lazy-pages '--page-server 1:2' '--parent-path /abs'; do

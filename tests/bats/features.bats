@@ -138,7 +138,7 @@ takes()
 	[ "$(listed '[.annotations[] | type] | unique | join(" ")')" = string ]
 	# a value that ends in a dot is a beginning of names
 	run -0 listed '.potentiallyUnsafeConfigAnnotations[]'
-	for name in org.systemd.property.MemoryMax run.oci.handler run.oci.hooks.stdout run.oci.keep_original_groups \
+	for name in org.criu.config org.systemd.property.MemoryMax run.oci.handler run.oci.hooks.stdout run.oci.keep_original_groups \
 		run.oci.seccomp.receiver run.oci.delegate-cgroup; do
 		found=0
 		for line in "${lines[@]}"; do
