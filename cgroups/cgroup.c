@@ -60,6 +60,16 @@ int cgroup_host_open(int *ret_fd)
 	return r > 0 ? CGROUP_HOST_HYBRID : CGROUP_HOST_V1;
 }
 
+int cgroup_folder(const char *path, char **ret_folder)
+{
+	cleanup_fd int mount = -1;
+	int r = cgroup_host_open(&mount);
+
+	if (r < 0 || r == CGROUP_HOST_V1)
+		return r < 0 ? r : 0;
+	return str_format(ret_folder, "/sys/fs/cgroup%s%s", r == CGROUP_HOST_HYBRID ? "/unified" : "", path);
+}
+
 /*
  * The parent of the cgroup that we are in, "" when that is the root. Our own cgroup holds processes
  * (at least us), so that no controller could be enabled for what is below it; its parent is the

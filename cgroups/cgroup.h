@@ -41,6 +41,15 @@ enum cgroup_host {
 int cgroup_host_open(int *ret_fd);
 
 /*
+ * cgroup_folder() - a cgroup as a path of the host
+ * @path: as of struct cgroup
+ * @ret_folder: malloc'ed, or NULL: the host has no cgroup2
+ *
+ * Return: 0 or a recorded failure.
+ */
+int cgroup_folder(const char *path, char **ret_folder);
+
+/*
  * cgroup_path_resolve() - the path that a spec asks for
  * @asked: linux.cgroupsPath: absolute is below the mount, relative is below our own cgroup's parent
  *         slice ("/nacelle/<id>" when NULL); "..", NUL and an empty name are refused

@@ -177,7 +177,14 @@ static int notify_mount(struct child *c)
 
 static int network_files(struct child *c)
 {
-	return c->rootfs ? network_files_mount(c->rootfs, c->network_files) : 0;
+	int own[NETWORK_FILE_COUNT] = { -1, -1, -1 }, r;
+
+	if (!c->rootfs)
+		return 0;
+	if (!c->network_folder)
+		return network_files_mount(c->rootfs, c->network_files);
+	r = network_files_take(c->spec, c->network_folder, own);
+	return r < 0 ? r : network_files_mount(c->rootfs, own);
 }
 
 static int sockets_tell(struct child *c)

@@ -36,6 +36,7 @@ struct child {
 	unsigned int preserve_fds;		/* the listening sockets among them */
 	const struct machine *machine;		/* the program is its monitor; NULL */
 	bool network_joined;			/* another container's, whatever the spec says */
+	const char *network_folder;		/* where they are, when we ourselves are to take them; NULL */
 	const int *network_files;		/* trees, one for each of NETWORK_FILE_COUNT; see network-files.h */
 	const struct activation *activation;	/* NULL in exec */
 	int hook_output[2];			/* stdout and stderr of hooks inside; opened by the child */

@@ -19,6 +19,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/sync.h"
 #include "runtime/bundle.h"
+#include "runtime/checkpoint.h"
 #include "runtime/hooks.h"
 #include "runtime/kept.h"
 #include "runtime/machine.h"
@@ -36,30 +37,56 @@ void container_child_done(struct container_child *child)
 	}
 }
 
-int container_create(const struct container_place *place, const struct bundle *bundle,
-		     const struct container_options *options, struct container_child *ret_child)
+/* Nothing made yet. */
+static void parent_begin(struct parent *p, const struct container_place *place, const struct bundle *bundle,
+			 const struct container_options *options, bool stays)
 {
-	struct parent p = {
-		.place = place, .bundle = bundle, .spec = bundle->spec, .options = options, .stays = ret_child,
+	*p = (struct parent){
+		.place = place, .bundle = bundle, .spec = bundle->spec, .options = options, .stays = stays,
 		.dir = STATE_DIR_NONE, .cgroup = CGROUP_NONE, .scope = SCOPE_NONE, .network = NETWORK_HOLD_NONE,
 		.child = { .start_sock = -1, .console_sock = -1, .stdio = { -1, -1, -1 }, .label = LSM_LABEL_NONE, .hook_output = { -1, -1 } },
 		.sync = -1, .child_sync = -1, .terminal = -1, .console_mine = -1, .pidfd = -1,
 	};
-	int r;
-
-	if (bundle->spec->vm.set)
-		return machine_create(place, bundle, options, ret_child);
 	for (int ns = 0; ns < NS_COUNT; ns++)
-		p.plan.joins[ns] = p.child.joins[ns] = -1;
-	r = parent_create(&p);
+		p->plan.joins[ns] = p->child.joins[ns] = -1;
+}
+
+/* The end of what parent_begin() began. @r: how it went. */
+static int parent_end(struct parent *p, int r, struct container_child *ret_child)
+{
 	if (r == 0 && ret_child) {
 		*ret_child = (struct container_child){
-			.pid = p.pid, .pidfd = steal_fd(&p.pidfd), .terminal = steal_fd(&p.terminal),
-			.cgroup = steal_fd(&p.cgroup.fd), .sync = steal_fd(&p.sync),
+			.pid = p->pid, .pidfd = steal_fd(&p->pidfd), .terminal = steal_fd(&p->terminal),
+			.cgroup = steal_fd(&p->cgroup.fd), .sync = steal_fd(&p->sync),
 		};
 	}
-	parent_done(&p);
+	parent_done(p);
 	return r;
+}
+
+int container_create(const struct container_place *place, const struct bundle *bundle,
+		     const struct container_options *options, struct container_child *ret_child)
+{
+	struct parent p;
+
+	if (bundle->spec->vm.set && !options->no_pivot)
+		return machine_create(place, bundle, options, ret_child);
+	parent_begin(&p, place, bundle, options, ret_child);
+	return parent_end(&p, parent_create(&p), ret_child);
+}
+
+int container_restore(const struct container_place *place, const struct bundle *bundle, const struct container_options *options,
+		      const struct checkpoint_options *checkpoint, struct container_child *ret_child)
+{
+	struct container_options o = *options;
+	struct parent p;
+	int r;
+
+	o.at_once = true;	/* there is nothing to be started afterwards */
+	parent_begin(&p, place, bundle, &o, ret_child);
+	p.checkpoint = checkpoint;
+	r = parent_end(&p, parent_restore(&p), ret_child);
+	return r < 0 ? fail_in(r, "restore container '%s'", o.id) : 0;
 }
 
 /* What the child says after SYNC_GO: nothing, and the end of the stream, when its execve succeeded. */

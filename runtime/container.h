@@ -38,6 +38,7 @@ struct container_options {
 	unsigned int preserve_fds;	/* fds 3…3+n-1 are handed on; those of activation come first */
 	struct activation activation;	/* what a service manager gave us */
 	bool keep_keyring;		/* the caller's session keyring, instead of a new one */
+	bool no_pivot;			/* see no-pivot.h */
 	bool keep_terminal;		/* run -t: the master comes back in ret_terminal */
 	bool at_once;			/* container_create() starts it too: no container_go(), and no terminal to take */
 	bool passing;			/* the caller stays until it is deleted: what it writes may be in memory */

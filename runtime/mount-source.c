@@ -36,7 +36,7 @@ bool mount_is_bind(const struct spec_mount *m)
 
 bool mount_is_late(const struct spec_mount *m)
 {
-	return !mount_is_bind(m) && m->type && str_eq(m->type, "tmpfs") &&
+	return !mount_is_bind(m) && m->type && (m->remount || str_eq(m->type, "tmpfs")) &&
 	       (((m->attr_set | m->rec_set) & MOUNT_ATTR_RDONLY) || (m->super_flags & MS_RDONLY));
 }
 

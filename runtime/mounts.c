@@ -36,6 +36,8 @@ static bool is_type(const struct spec_mount *m, const char *type)
 
 static const char *mount_name(const struct spec_mount *m)
 {
+	if (m->remount)
+		return "remount";
 	if (mount_is_bind(m))
 		return m->source ? m->source : "bind";
 	return m->type ? m->type : "none";
@@ -237,12 +239,40 @@ static int attach_fail(int errnum, int tree, int target)
 	return fail(errnum, "attach");
 }
 
+/* What the options do not name stays as it is, as with mount(8). Read-only comes last, as of a new mount. */
+static int remount_apply(struct rootfs *r, size_t i)
+{
+	const struct spec_mount *m = &r->spec->mounts[i];
+	cleanup_fd int target = fd_open_in(r->root, m->destination, O_PATH, 0);
+	bool deep = m->propagation_recursive;
+	struct statx info;
+	int err;
+
+	if (target < 0)
+		return fail(-target, "open the destination");
+	if (statx(target, "", AT_EMPTY_PATH, 0, &info) < 0)
+		return fail(errno, "look at the destination");
+	if (!(info.stx_attributes & STATX_ATTR_MOUNT_ROOT))
+		return fail_plain(EINVAL, "nothing is mounted there");
+	err = mount_change(target, true, m->rec_set, m->rec_clear, deep ? m->propagation : 0);
+	if (err == 0)
+		err = mount_change(target, false, m->attr_set & ~(uint64_t)(mount_is_late(m) ? MOUNT_ATTR_RDONLY : 0),
+				   m->attr_clear, deep ? 0 : m->propagation);
+	if (err < 0)
+		return fail(-err, "set the options");
+	if (mount_is_late(m))
+		r->late[i] = steal_fd(&target);
+	return 0;
+}
+
 static int mount_apply(struct rootfs *r, size_t i)
 {
 	const struct spec_mount *m = &r->spec->mounts[i];
 	cleanup_fd int tree = -1, target = -1;
 	int err;
 
+	if (m->remount)
+		return remount_apply(r, i);
 	if (m->copy_symlink && mount_is_bind(m)) {
 		err = symlink_copy(r, m);
 		if (err != 0)

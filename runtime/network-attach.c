@@ -28,6 +28,7 @@
 #include "runtime/network-end.h"
 #include "runtime/network-host.h"
 #include "runtime/network.h"
+#include "runtime/pasta.h"
 #include "runtime/spec-short.h"
 #include "runtime/spec.h"
 #include "runtime/state.h"
@@ -227,6 +228,8 @@ static const struct network *network_wanted(struct network_book *book, const cha
 
 	if (!n && str_eq(name, NETWORK_DEFAULT) && network_default(book) == 0)
 		n = network_find(book, name);
+	else if (!n && str_eq(name, PASTA_NETWORK))
+		(void)fail_plain(EINVAL, "network '" PASTA_NETWORK "' is for users without root: leave it out, the default network does the same");
 	else if (!n && !str_eq(name, NETWORK_DEFAULT))
 		(void)fail_plain(ENOENT, "network '%s' is unknown: 'nacelle network create %s' makes one", name, name);
 	return n;
@@ -318,6 +321,33 @@ static int share(const struct container_place *place, const struct spec *spec, s
 	return r < 0 ? fail_in(r, NETWORK_ANNOTATION) : 0;
 }
 
+/* Of no book: nobody else is in it. */
+static int pasta_reserve(const struct container_place *place, const struct spec *spec, const char *id, const struct state_dir *dir,
+			 struct network_hold *hold)
+{
+	const struct network_book alone = NETWORK_BOOK_NONE;
+	int r = pasta_judge(&hold->wish);
+
+	if (r == 0 && !spec->linux_.namespaces[NS_USER].wanted)
+		r = fail_plain(EINVAL, "network '" PASTA_NETWORK "' needs a user namespace of the container's own");
+	if (r == 0)
+		r = network_files_write(&alone, dir->fd, place->root, id, spec->hostname, &hold->wish.dns);
+	return r < 0 ? r : str_format(&hold->folder, "%s/%s", place->root, id);
+}
+
+int network_namespaces_take(struct network_hold *hold, pid_t pid)
+{
+	char path[64];
+
+	if (!hold->folder)
+		return 0;
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
+	hold->userns = open(path, O_RDONLY | O_CLOEXEC);
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
+	hold->netns = hold->userns < 0 ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+	return hold->netns < 0 ? fail(errno, "open the container's namespaces") : 0;
+}
+
 int network_reserve(const struct container_place *place, const struct spec *spec, const char *id, const struct state_dir *dir,
 		    struct network_hold *hold)
 {
@@ -333,7 +363,7 @@ int network_reserve(const struct container_place *place, const struct spec *spec
 	if (hold->wish.container)
 		return share(place, spec, hold);
 	if (geteuid() != 0)
-		return fail_plain(EPERM, "network '%s': networks need root; 'none' and 'host' do not", hold->wish.joins[0].network);
+		return pasta_reserve(place, spec, id, dir, hold);
 	r = network_book_open(place->data, true, &book);
 	if (r == 0)
 		r = leases_make(&book, place, spec, id, dir, &hold->wish);
@@ -354,6 +384,12 @@ void network_hold_done(struct network_hold *hold)
 	if (hold->shared >= 0)
 		(void)close(hold->shared);
 	hold->shared = -1;
+	if (hold->userns >= 0)
+		(void)close(hold->userns);
+	if (hold->netns >= 0)
+		(void)close(hold->netns);
+	hold->userns = hold->netns = -1;
+	free(steal_ptr(&hold->folder));
 }
 
 /* --- devices --------------------------------------------------------------------------------------- */
@@ -474,6 +510,8 @@ int network_attach(const struct container_place *place, const struct network_hol
 
 	if (!hold->wish.join_count)
 		return 0;
+	if (hold->folder)
+		return pasta_start(hold->folder, &hold->wish, hold->userns, hold->netns);
 	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
 	netns = open(path, O_RDONLY | O_CLOEXEC);
 	if (netns < 0)
@@ -538,9 +576,9 @@ int network_release(const struct container_place *place, const char *id)
 	struct network_book book = NETWORK_BOOK_NONE;
 	int r;
 
-	/* Who is not root has none, and could not read the book of whoever is. */
+	/* Who is not root has no lease, and could not read the book of whoever is. */
 	if (geteuid() != 0)
-		return 0;
+		return pasta_stop(place, id);
 	r = network_book_open(place->data, false, &book);
 	if (r == 0)
 		r = leases_release(&book, place, id);

@@ -24,8 +24,10 @@ struct network_hold {
 	struct network_wish wish;
 	int trees[NETWORK_FILE_COUNT];	/* the files to be mounted, or -1 */
 	int shared;			/* the network namespace of another container, or -1 */
+	char *folder;			/* without root: where the files are, for the child to mount; NULL */
+	int userns, netns;		/* without root: the container's, or -1 */
 };
-#define NETWORK_HOLD_NONE { .trees = { -1, -1, -1 }, .shared = -1 }
+#define NETWORK_HOLD_NONE { .trees = { -1, -1, -1 }, .shared = -1, .userns = -1, .netns = -1 }
 
 /*
  * network_reserve() - judge what the spec asks for, lease addresses and ports, write the container's files
@@ -37,6 +39,14 @@ struct network_hold {
 int network_reserve(const struct container_place *place, const struct spec *spec, const char *id, const struct state_dir *dir,
 		    struct network_hold *hold);
 void network_hold_done(struct network_hold *hold);
+
+/*
+ * network_namespaces_take() - without root: hold what pasta will want
+ * @pid: the container's first process; *before* it becomes opaque
+ *
+ * Return: 0 or a recorded failure.
+ */
+int network_namespaces_take(struct network_hold *hold, pid_t pid);
 
 /* network_attach() - devices, addresses, routes, rules, as leased. @pid: the container's first process. Return: 0 or a recorded failure. */
 int network_attach(const struct container_place *place, const struct network_hold *hold, const char *id, pid_t pid);

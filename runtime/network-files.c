@@ -68,6 +68,10 @@ static int hosts_text(const struct network_book *book, const char *root, const c
 	for (size_t i = 0; i < book->lease_count; i++)
 		if (lease_is_of(&book->leases[i], root, id))
 			line_add(f, &book->leases[i], hostname);
+	/* With pasta there is nobody else; it knows itself all the same. */
+	if (!book->lease_count)
+		(void)fprintf(f, "127.0.1.1\t%s%s%s\n", hostname && !str_eq(hostname, id) ? hostname : "",
+			      hostname && !str_eq(hostname, id) ? " " : "", id);
 	for (size_t i = 0; i < book->lease_count; i++) {
 		if (!lease_is_of(&book->leases[i], root, id))
 			continue;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "runtime/network.h"
+#include "runtime/pasta.h"
 #include "runtime/spec-short.h"
 #include "runtime/spec.h"
 #include "runtime/state.h"
@@ -78,7 +79,7 @@ static int join_read(char *text, struct network_join *join)
 		*options++ = '\0';
 	/* As docker and podman call the usual one. */
 	r = str_copy(&join->network, str_eq(text, "bridge") ? NETWORK_DEFAULT : text);
-	if (r == 0)
+	if (r == 0 && !str_eq(text, PASTA_NETWORK))
 		r = network_name_check(join->network);
 	for (char *rest = options, *option; r == 0 && (option = strsep(&rest, ","));)
 		r = option_take(join, option);

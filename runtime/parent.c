@@ -36,7 +36,9 @@
 #include "runtime/lsm.h"
 #include "runtime/machine.h"
 #include "runtime/net-devices.h"
+#include "runtime/no-pivot.h"
 #include "runtime/resctrl.h"
+#include "runtime/restore.h"
 #include "runtime/scheduling.h"
 #include "runtime/spec-service.h"
 #include "runtime/spec-short.h"
@@ -58,6 +60,9 @@ static int spec_judge(struct parent *p)
 		return r;
 	if (!p->spec->process_set)
 		return fail_plain(EINVAL, "process: is required to create a container");
+	r = p->options->no_pivot ? no_pivot_check(p->spec) : 0;
+	if (r < 0)
+		return r;
 	r = lsm_check(p->spec, &p->spec->process);
 	if (r < 0)
 		return r;
@@ -221,17 +226,9 @@ static int cgroup_by_systemd(struct parent *p)
 /* Only a container without a cgroup namespace of its own sees the cgroup by the host's path. */
 static int cgroup_folder_find(struct parent *p)
 {
-	int fd = -1, r;
-
 	if (p->spec->linux_.namespaces[NS_CGROUP].wanted || !p->cgroup.path)
 		return 0;
-	r = cgroup_host_open(&fd);
-	if (fd >= 0)
-		(void)close(fd);
-	if (r < 0 || r == CGROUP_HOST_V1)
-		return r < 0 ? r : 0;
-	return str_format(&p->cgroup_folder, "/sys/fs/cgroup%s%s", r == CGROUP_HOST_HYBRID ? "/unified" : "",
-			  p->cgroup.path);
+	return cgroup_folder(p->cgroup.path, &p->cgroup_folder);
 }
 
 static int image_hold(struct parent *p)
@@ -254,6 +251,7 @@ static int root_prepare(struct parent *p)
 	p->rootfs.spec = p->spec;
 	p->rootfs.bundle = p->bundle->folder;
 	p->rootfs.cgroup_folder = p->cgroup_folder;
+	p->rootfs.no_pivot = p->options->no_pivot;
 	p->rootfs.userns = p->spec->linux_.namespaces[NS_USER].wanted;
 	r = upper_create(p->place, &p->dir, p->state.boot_id, p->options->id, p->spec, p->options->passing,
 			 &p->upper);
@@ -408,6 +406,7 @@ static int child_clone(struct parent *p)
 	c->init = p->init;
 	c->machine = p->options->machine;
 	c->network_files = p->network.trees;
+	c->network_folder = p->network.folder;
 	c->network_joined = p->plan.joins[NS_NETWORK] >= 0;
 	c->map_wait = p->plan.flags & CLONE_NEWUSER;
 	c->at_once = p->options->at_once;
@@ -428,6 +427,8 @@ static int maps_write(struct parent *p)
 	if (!p->child.map_wait)
 		return 0;
 	r = idmap_write(p->pid, p->spec);
+	if (r == 0)
+		r = network_namespaces_take(&p->network, p->pid);
 	return r < 0 ? r : parent_send(p->sync, SYNC_MAPPED);
 }
 
@@ -572,10 +573,12 @@ static int pid_file_write(struct parent *p)
 	return parent_pid_file(p->options->pid_file, p->pid);
 }
 
-static const struct {
+struct parent_step {
 	const char *name;	/* NULL: the failure's own text says it all */
 	int (*run)(struct parent *p);
-} parent_steps[] = {
+};
+
+static const struct parent_step create_steps[] = {
 	{ NULL,				spec_judge         },
 	{ NULL,				id_reserve         },
 	{ NULL,				cgroup_choose      },
@@ -608,6 +611,72 @@ static const struct {
 	{ NULL,				terminal_take      },
 	{ "record the container",	record_phase       },
 	{ NULL,				hooks_poststart    },
+	{ NULL,				NULL               },
+};
+
+/* --- restore: criu makes what child.c makes otherwise ----------------------------------------------- */
+
+static int restore_check(struct parent *p)
+{
+	return restore_judge(p);
+}
+
+static int restored_hooks(struct parent *p, pid_t pid)
+{
+	cleanup_free char *state = state_oci_text(&p->state, "creating", pid);
+	int r;
+
+	if (!state)
+		return fail(ENOMEM, "state for the hooks");
+	/* From here on they count as having begun: their end is owed poststop hooks. */
+	p->state.poststop_owed = p->spec->hooks[HOOK_POSTSTOP].count > 0;
+	r = hooks_run(p->spec, HOOK_PRESTART, state, true);
+	return r < 0 ? r : hooks_run(p->spec, HOOK_CREATE_RUNTIME, state, true);
+}
+
+/* Nothing of it has run yet, so limits that come now come in time; criu itself was not bound by them. */
+static int restored_record(struct parent *p, pid_t pid)
+{
+	int r;
+
+	p->pid = pid;
+	p->pidfd = pidfd_open(pid, 0);
+	if (p->pidfd < 0)
+		return fail(errno, "open the restored process");
+	r = record_process(p);
+	if (r == 0)
+		r = cgroup_limit(p);
+	if (r == 0)
+		r = cgroup_hand_own(p);
+	if (r == 0)
+		r = resctrl_join(p);
+	return r < 0 ? r : pid_file_write(p);
+}
+
+static int restore_by_criu(struct parent *p)
+{
+	static const struct restore_points points = { .namespaces_made = restored_hooks, .processes_made = restored_record };
+	int r = restore_processes(p, &points);
+
+	scope_release(&p->scope);
+	return r;
+}
+
+static const struct parent_step restore_steps[] = {
+	{ NULL,				spec_judge         },
+	{ NULL,				restore_check      },
+	{ NULL,				id_reserve         },
+	{ NULL,				cgroup_choose      },
+	{ "record the container",	record_first       }, /* nothing is made before this */
+	{ "record the container",	spec_keep          },
+	{ NULL,				cgroup_by_systemd  },
+	{ NULL,				namespaces_choose  },
+	{ NULL,				console_prepare    },
+	{ NULL,				cgroup_create      },
+	{ NULL,				restore_by_criu    },
+	{ "record the container",	record_phase       },
+	{ NULL,				hooks_poststart    },
+	{ NULL,				NULL               },
 };
 
 static int record_remove(struct parent *p)
@@ -661,19 +730,29 @@ static void undo(struct parent *p)
 	(void)fail_exit(fail_plain(EINVAL, "%s", text ? text : "out of memory"), status);
 }
 
-int parent_create(struct parent *p)
+static int steps_run(struct parent *p, const struct parent_step *step)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(parent_steps); i++) {
-		int r = parent_steps[i].run(p);
+	for (; step->run; step++) {
+		int r = step->run(p);
 
 		if (r >= 0)
 			continue;
-		if (parent_steps[i].name)
-			r = fail_in(r, "%s", parent_steps[i].name);
+		if (step->name)
+			r = fail_in(r, "%s", step->name);
 		undo(p);
 		return r;
 	}
 	return 0;
+}
+
+int parent_create(struct parent *p)
+{
+	return steps_run(p, create_steps);
+}
+
+int parent_restore(struct parent *p)
+{
+	return steps_run(p, restore_steps);
 }
 
 static void fd_done(int fd)

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * parent - the parent's side of `create`: a list of named steps, undone as a whole
+ * parent - the parent's side of `create` and `restore`: lists of named steps, undone as a whole
  *
  * Private to the life of a container; container.h has the verbs.
  */
@@ -20,6 +20,7 @@
 #include "seccomp/load.h"
 
 struct bundle;
+struct checkpoint_options;
 struct container_options;
 struct container_place;
 
@@ -28,6 +29,7 @@ struct parent {
 	const struct bundle *bundle;
 	const struct spec *spec;
 	const struct container_options *options;
+	const struct checkpoint_options *checkpoint;	/* restore alone */
 	bool init;			/* the small init is its first process */
 	bool stays;			/* the caller remains the parent: SYNC_GO comes on our socket */
 
@@ -54,6 +56,8 @@ struct parent {
 
 /* parent_create() - run all steps. On failure all is undone. Return: 0 or a recorded failure. */
 int parent_create(struct parent *p);
+/* parent_restore() - the same with the steps of a restore. */
+int parent_restore(struct parent *p);
 /* parent_done() - close and free; what was made stays. */
 void parent_done(struct parent *p);
 

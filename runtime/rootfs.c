@@ -23,6 +23,7 @@
 #include "runtime/base/fd.h"
 #include "runtime/mount-fs.h"
 #include "runtime/mount-source.h"
+#include "runtime/no-pivot.h"
 #include "runtime/overlay.h"
 #include "runtime/spec.h"
 #include "runtime/sysctl.h"
@@ -207,6 +208,8 @@ int rootfs_switch(struct rootfs *r)
 	cleanup_fd int old = -1;
 	int err;
 
+	if (r->no_pivot)
+		return no_pivot_switch(r);
 	if (r->spec->linux_.rootfs_propagation & MS_SHARED) {
 		old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (old < 0)
@@ -223,7 +226,7 @@ int rootfs_switch(struct rootfs *r)
 			return fail(
 				EINVAL,
 				"pivot_root (the host's root may be an initramfs, which cannot be "
-				"left; switch_root to another first)");
+				"left: switch_root to another first, or use --no-pivot)");
 		return fail(errno, "pivot_root");
 	}
 	err = old_root_detach(r, old);

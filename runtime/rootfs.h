@@ -30,6 +30,7 @@ struct rootfs {
 	const char *upper; /* folder for the upper of an overlay that asks for one (upper.h), or NULL */
 	struct volume_taken *volumes; /* one for each mount of the spec (volume-use.h), or NULL: it has no volumes */
 	bool again; /* a stopped container's: its upper has been one before */
+	bool no_pivot; /* see no-pivot.h */
 	bool userns; /* we act in a user namespace other than the initial one, new or not */
 
 	int root; /* the root's mount (as O_PATH), attached; -1 before rootfs_mount() */

@@ -94,7 +94,7 @@ static const struct mount_option mount_options[] = {
 const char *spec_mount_option(size_t n)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(mount_options); i++) {
-		if (mount_options[i].kind != OPTION_REMOUNT && n-- == 0)
+		if (n-- == 0)
 			return mount_options[i].name;
 	}
 	return NULL;
@@ -140,8 +140,7 @@ static void attr_apply(const struct mount_option *o, uint64_t *set, uint64_t *cl
 	}
 }
 
-static int option_apply(const struct json_at *at, struct spec_mount *m,
-			const struct mount_option *o)
+static void option_apply(struct spec_mount *m, const struct mount_option *o)
 {
 	switch (o->kind) {
 	case OPTION_SUPER: m->super_flags |= o->value; break;
@@ -161,16 +160,13 @@ static int option_apply(const struct json_at *at, struct spec_mount *m,
 	case OPTION_TMPCOPYUP: m->tmpcopyup = true; break;
 	case OPTION_NOCOPY: m->nocopy = true; break;
 	case OPTION_COPY_SYMLINK: m->copy_symlink = true; break;
-	case OPTION_REMOUNT:
-		return json_fail(
-			at, "'remount' is not supported yet: give the options to the mount itself");
+	case OPTION_REMOUNT: m->remount = true; break;
 	default:
 		if (o->recursive)
 			attr_apply(o, &m->rec_set, &m->rec_clear);
 		else
 			attr_apply(o, &m->attr_set, &m->attr_clear);
 	}
-	return 0;
 }
 
 /* Remarks that mount(8) knows and no kernel: "x-systemd.automount", "_netdev", "nofail". */
@@ -198,6 +194,27 @@ static bool type_has_device(const char *type)
 	return true;
 }
 
+/* Of what is mounted already, its own attributes and propagation alone: the file system may be others' too. */
+static int remount_finish(const struct json_at *at, struct spec_mount *m)
+{
+	const struct json_at options_at = { .up = at, .key = "options" };
+
+	if (m->volume || m->tmpcopyup || m->nocopy || m->copy_symlink || m->idmap || m->uid_mapping_count || m->gid_mapping_count)
+		return json_fail(at, "'remount' changes a mount that is there: it goes with no option that makes one");
+	for (size_t i = 0; i < m->options.count; i++) {
+		const char *option = m->options.items[i];
+		const struct mount_option *o = option_find(option);
+		const struct json_at option_at = { .up = &options_at, .index = i };
+		char quoted[STR_QUOTE_SIZE];
+
+		if (!option_is_remark(option) && (!o || o->kind == OPTION_SUPER || o->kind == OPTION_SUPER_NOT))
+			return json_fail(&option_at, "%s is of the file system, which 'remount' leaves alone: give it to the "
+					 "mount itself", str_quote(quoted, option));
+	}
+	m->bind = m->bind_recursive = false;
+	return str_copy(&m->type, "none");
+}
+
 static int options_read(const struct json_at *at, struct spec_mount *m)
 {
 	const struct json_at options_at = { .up = at, .key = "options" };
@@ -207,15 +224,12 @@ static int options_read(const struct json_at *at, struct spec_mount *m)
 	m->bind = m->bind_recursive = m->volume || (m->type && str_eq(m->type, "bind"));
 	for (size_t i = 0; i < m->options.count; i++) {
 		const struct mount_option *o = option_find(m->options.items[i]);
-		const struct json_at option_at = { .up = &options_at, .index = i };
-		int r;
 
-		if (!o)
-			continue;
-		r = option_apply(&option_at, m, o);
-		if (r < 0)
-			return r;
+		if (o)
+			option_apply(m, o);
 	}
+	if (m->remount)
+		return remount_finish(at, m);
 	for (size_t i = 0; i < m->options.count; i++) {
 		const char *option = m->options.items[i];
 		const struct json_at option_at = { .up = &options_at, .index = i };
@@ -238,6 +252,8 @@ static int options_read(const struct json_at *at, struct spec_mount *m)
 
 static int mount_check(const struct json_at *at, const struct spec_mount *m)
 {
+	if (m->remount)
+		return 0;
 	if (m->volume && m->source && *m->source && !volume_name_is_valid(m->source))
 		return json_fail(at, "'source' is no name of a volume");
 	if (m->nocopy && !m->volume)
@@ -293,7 +309,7 @@ int spec_mounts_finish(struct spec *spec)
 		/* config.md: the mappings alone ask for it; the word says how far it goes. */
 		if (m->uid_mapping_count > 0)
 			m->idmap = true;
-		if (!m->bind && (m->attr_set & MOUNT_ATTR_RDONLY) && type_has_device(m->type))
+		if (!m->bind && !m->remount && (m->attr_set & MOUNT_ATTR_RDONLY) && type_has_device(m->type))
 			m->super_flags |= MS_RDONLY;
 	}
 	return 0;

@@ -131,7 +131,7 @@ static const char *const seccomp_flags[] = { "SECCOMP_FILTER_FLAG_TSYNC", "SECCO
 					     "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", NULL };
 
 /* Annotations that change what the runtime does. */
-static const char *const unsafe_annotations[] = { "io.nacelle.", "org.systemd.property.", "run.oci.", NULL };
+static const char *const unsafe_annotations[] = { "io.nacelle.", "org.criu.config", "org.systemd.property.", "run.oci.", NULL };
 
 static json_t *words(const char *const *list)
 {

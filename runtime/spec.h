@@ -102,6 +102,7 @@ struct spec_mount {
 	uint64_t super_flags;			/* MS_RDONLY, MS_SYNCHRONOUS, MS_DIRSYNC, MS_LAZYTIME…, of the file system itself */
 	struct str_list fs_options;		/* what is left: "size=64k", for fsconfig(2) */
 	bool volume, nocopy;			/* of type "volume": source names it, NULL or "" is a new one; bound as a bind */
+	bool remount;				/* changes what an earlier mount has put there; neither a bind nor a new file system */
 	bool tmpcopyup, idmap, idmap_recursive, copy_symlink;
 	struct spec_id_map *uid_mappings, *gid_mappings;
 	size_t uid_mapping_count, gid_mapping_count;

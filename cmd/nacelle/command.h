@@ -17,6 +17,11 @@ struct globals {
 	const struct command *command;	/* the one that runs, for its usage */
 };
 
+enum command_flags {
+	COMMAND_STOPS = 1 << 0,		/* what stands behind the first operand is the payload's */
+	COMMAND_STATELESS = 1 << 1,	/* it needs no folder of state or logs: `place` may have none */
+};
+
 struct command {
 	const char *name;
 	/* Return: exit status 0…255, or a recorded failure; argv[0] is the command's name */
@@ -24,7 +29,7 @@ struct command {
 	const struct option_row *options;	/* ended by a row without a name */
 	const char *synopsis;			/* what stands behind the options */
 	const char *help;			/* one line; NULL: it is for our own programs */
-	bool stops;				/* what stands behind the first operand is the payload's */
+	unsigned int flags;			/* of enum command_flags */
 };
 
 /* commands - all of them, ended by a row without a name. */

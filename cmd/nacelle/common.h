@@ -14,8 +14,8 @@ struct container_info;
 struct operands;
 struct str_list;
 
-/* Why --no-pivot is refused: what hides a mount hides it from nobody who may unmount. */
-#define NO_PIVOT "the host's root would stay below the container's (on an initramfs, switch_root to another root first)"
+/* --no-pivot, of two commands. */
+#define NO_PIVOT "move the root, and chroot (on an initramfs); less safe"
 
 /* preserved_check() - whether the fds from 3 to 3 + @count - 1 were given to us. Return: 0 or a recorded failure. */
 int preserved_check(unsigned int count);

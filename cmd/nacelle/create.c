@@ -10,7 +10,7 @@
 struct create_options {
 	const char *bundle, *pid_file, *console_socket;
 	uint64_t preserve_fds;
-	bool keep_keyring;
+	bool keep_keyring, no_pivot;
 };
 
 #define CREATE(member) offsetof(struct create_options, member)
@@ -21,7 +21,7 @@ const struct option_row create_options[] = {
 	{ "console-socket", 0, OPTION_STRING, CREATE(console_socket), "SOCKET", "send the terminal to this unix socket" },
 	{ "preserve-fds", 0, OPTION_NUMBER, CREATE(preserve_fds), "N", "hand on N more open fds, from 3" },
 	{ "no-new-keyring", 0, OPTION_FLAG, CREATE(keep_keyring), NULL, "keep our session keyring" },
-	{ "no-pivot", 0, OPTION_REFUSED, 0, NULL, NO_PIVOT },
+	{ "no-pivot", 0, OPTION_FLAG, CREATE(no_pivot), NULL, NO_PIVOT },
 	{ .name = NULL },
 };
 
@@ -39,6 +39,7 @@ int cmd_create(const struct globals *globals, int argc, char **argv)
 	options.pid_file = o.pid_file;
 	options.console_socket = o.console_socket;
 	options.keep_keyring = o.keep_keyring;
+	options.no_pivot = o.no_pivot;
 	r = sockets_read((unsigned int)o.preserve_fds, &options.activation);
 	options.preserve_fds = (unsigned int)o.preserve_fds + options.activation.listen_fds;
 	if (r == 0)

@@ -121,6 +121,17 @@ static int manager_choose(const struct global_options *o, const struct configure
 	return 0;
 }
 
+/* What keeps nothing anywhere must work for a user who has no place for it. */
+static int places_choose(const struct global_options *o, const struct configured *c, const struct command *command, char **ret_root,
+			 char **ret_data)
+{
+	int r = root_choose(o->root ? o->root : c->root, ret_root);
+
+	if (r == 0)
+		r = data_choose(o->data, ret_data);
+	return r < 0 && command->flags & COMMAND_STATELESS ? 0 : r;
+}
+
 int globals_set(const struct global_options *o, struct globals *ret)
 {
 	/* as long as the program, which is one command */
@@ -138,9 +149,7 @@ int globals_set(const struct global_options *o, struct globals *ret)
 	if (r == 0 && (c.log || c.log_format || c.debug))
 		r = log_choose(o, &c);
 	if (r == 0)
-		r = root_choose(o->root ? o->root : c.root, &root);
-	if (r == 0)
-		r = data_choose(o->data, &data);
+		r = places_choose(o, &c, ret->command, &root, &data);
 	if (r == 0)
 		r = manager_choose(o, &c, &systemd);
 	free(c.root);

@@ -114,7 +114,7 @@ static int value_store(const struct walk *w, const struct option_row *row, const
 static int row_store(struct walk *w, const struct option_row *row, const char *value)
 {
 	if (row->kind == OPTION_REFUSED)
-		return fail_plain(ENOTSUP, "--%s: not supported yet%s%s", row->name, row->help ? ": " : "",
+		return fail_plain(ENOTSUP, "--%s: not supported%s%s", row->name, row->help ? ": " : "",
 				  row->help ? row->help : "");
 	if (row->kind == OPTION_FLAG)
 		return flag_store(w, row, value);
@@ -213,7 +213,7 @@ void options_print(const struct option_row *rows)
 			(void)printf("\n");
 			n = 0;
 		}
-		(void)printf("%*s%s\n", HELP_COLUMN - n, "", rows->kind == OPTION_REFUSED ? "not supported yet" : rows->help);
+		(void)printf("%*s%s\n", HELP_COLUMN - n, "", rows->kind == OPTION_REFUSED ? "not supported" : rows->help);
 	}
 }
 
@@ -221,7 +221,7 @@ int options_parse(const struct command *command, int argc, char **argv, size_t m
 		  struct operands *ret)
 {
 	struct walk w = {
-		.command = command, .rows = command->options, .stops = command->stops,
+		.command = command, .rows = command->options, .stops = command->flags & COMMAND_STOPS,
 		.argc = argc, .argv = argv, .target = target,
 	};
 	int n = walk_all(&w);

@@ -87,7 +87,7 @@ const struct option_row run_options[] = {
 	{ "vm", 0, OPTION_FLAG, RUN(vm), NULL, "in a virtual machine of its own" },
 	{ "no-new-keyring", 0, OPTION_FLAG, RUN(keep_keyring), NULL, "keep our session keyring" },
 	{ "moments", 0, OPTION_NUMBER, RUN(moments), "FD", "with --detach: write to it when it was created and started" },
-	{ "no-pivot", 0, OPTION_REFUSED, 0, NULL, NO_PIVOT },
+	{ "no-pivot", 0, OPTION_FLAG, RUN(no_pivot), NULL, NO_PIVOT },
 	{ .name = NULL },
 };
 
@@ -131,6 +131,7 @@ static int run_create(struct run *run, const int stdio[3], bool at_once, struct 
 	options.pid_file = run->o.pid_file;
 	options.console_socket = run->o.console_socket;
 	options.keep_keyring = run->o.keep_keyring;
+	options.no_pivot = run->o.no_pivot;
 	options.preserve_fds = (unsigned int)run->o.preserve_fds + run->activation.listen_fds;
 	options.keep_terminal = run->terminal;
 	options.at_once = at_once;
@@ -331,9 +332,9 @@ static int detached_check(const struct run *run)
 		return 0;
 	if (run->o.remove)
 		return usage_fail(run->globals->command, "a restart policy and --rm contradict each other");
-	if (run->o.preserve_fds || run->o.console_socket || run->o.pid_file || run->activation.listen_fds ||
+	if (run->o.no_pivot || run->o.preserve_fds || run->o.console_socket || run->o.pid_file || run->activation.listen_fds ||
 	    run->activation.notify_socket)
-		return fail_plain(EINVAL, "a restart policy goes with none of --preserve-fds, --console-socket, --pid-file, LISTEN_FDS "
+		return fail_plain(EINVAL, "a restart policy goes with none of --no-pivot, --preserve-fds, --console-socket, --pid-file, LISTEN_FDS "
 				  "and NOTIFY_SOCKET: what starts again would not have them");
 	return 0;
 }

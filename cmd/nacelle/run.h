@@ -14,7 +14,7 @@ struct operands;
 
 struct run_options {
 	const char *bundle, *name;
-	bool detach, remove, tty, interactive, keep, no_subreaper, keep_keyring;
+	bool detach, remove, tty, interactive, keep, no_subreaper, keep_keyring, no_pivot;
 	const char *pid_file, *console_socket, *detach_keys;
 	uint64_t preserve_fds, moments;
 

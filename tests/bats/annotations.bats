@@ -3,6 +3,14 @@
 # Annotations that engines' users set on other runtimes, and sockets that a service manager gives.
 load helpers
 
+# OCI: config.md, Annotations: keys MUST NOT be empty; SHOULD be in reverse domain notation; org.opencontainers is reserved
+@test "an annotation without a name is refused" {
+	bundle '.annotations = { "": "x" }'
+	run -125 nacelle run -b "$BUNDLE" "$ID"
+	one_line
+	has annotations
+}
+
 # annotated KEY VALUE - a filter
 annotated()
 {

@@ -86,13 +86,10 @@ options()
 	one_line
 }
 
-@test "what is not supported yet is refused by name" {
-	run -125 nacelle run --no-pivot -b "$BUNDLE" "$ID"
-	has "not supported yet"
+@test "what is not supported is refused by name" {
+	run -125 nacelle checkpoint --lazy-pages "$ID"
+	has "--lazy-pages: not supported"
 	one_line
-	run -125 nacelle create --no-pivot -b "$BUNDLE" "$ID"
-	has "not supported yet"
-	has "switch_root to another root first"
 	nothing_left
 }
 

@@ -370,3 +370,32 @@ without_dev='.mounts |= map(select(.destination | startswith("/dev") | not))'
 		nothing_left
 	done
 }
+
+# no_admin - the stored spec, without the capability that could unmount
+no_admin='.process.capabilities |= with_entries(.value -= ["CAP_SYS_ADMIN"])'
+
+@test "--no-pivot: the container's mounts are all there is, for exec too; who could unmount the root is refused" {
+	local show pivoted filter
+	show='grep -vc " / " /proc/mounts; cut -d" " -f2 /proc/mounts | sort; ls /; ls -d /proc/1/root/../../home 2>/dev/null; umount -l / 2>&1
+		unshare -Urm sh -c "umount -l /; ls /; ls -d /../home; umount -l /; ls /" 2>&1'
+	payload "$show" "$no_admin"
+	run nacelle run -b "$BUNDLE" "$ID"
+	pivoted=$output
+	run nacelle run --no-pivot -b "$BUNDLE" "$ID"
+	is "$pivoted"
+	keeps
+	payload 'sleep 1000' "$no_admin"
+	nacelle create --no-pivot -b "$BUNDLE" "$ID"
+	nacelle start "$ID"
+	run -0 nacelle exec "$ID" sh -c 'cut -d" " -f2 /proc/mounts | grep -c .; ls /'
+	lacks "$(basename "$HOME")" && has bin
+	# not even by the way up from another root, nor with a mount namespace of one's own
+	for filter in '.process.capabilities |= with_entries(.value += ["CAP_SYS_ADMIN"])' \
+		'.linux.namespaces += [{ type: "user" }] | .linux.uidMappings = [{ containerID: 0, hostID: 0, size: 65536 }] | .linux.gidMappings = .linux.uidMappings' \
+		'.linux.rootfsPropagation = "shared"'; do
+		payload true "$no_admin | $filter"
+		run -125 nacelle run --no-pivot -b "$BUNDLE" other
+		has "--no-pivot"
+		one_line
+	done
+}

@@ -32,6 +32,9 @@ takes()
 	# no /proc, no /sys, no cgroups, another user, no environment
 	env -i "$(command -v chroot)" --userspec=1000:1000 "$ROOTFS" /nacelle --root /none --data /none features >there
 	cmp here there
+	# nor a folder for the state, which this user could not have anywhere
+	env -i "$(command -v chroot)" --userspec=1000:1000 "$ROOTFS" /nacelle features >there
+	cmp here there
 }
 
 # OCI: features.md, Features: null MUST NOT be confused with an empty value
@@ -73,6 +76,7 @@ takes()
 		case $option in
 		# a copy of what is below needs a file system of its own, a mapping a user namespace to take it from
 		tmpcopyup) takes '.mounts += [{ destination: "/mnt", type: "tmpfs", source: "t", options: ["tmpcopyup"] }]' ;;
+		remount) takes '.mounts += [{ destination: "/dev", options: ["remount", "noexec"] }]' ;;
 		nocopy) takes '.mounts += [{ destination: "/mnt", type: "volume", source: "", options: ["nocopy"] }]' ;;
 		idmap | ridmap)
 			takes ".mounts += [{ destination: \"/mnt\", type: \"bind\", source: \"$PWD/source\", options: [\"rbind\", \"$option\"],
@@ -134,7 +138,7 @@ takes()
 	[ "$(listed '[.annotations[] | type] | unique | join(" ")')" = string ]
 	# a value that ends in a dot is a beginning of names
 	run -0 listed '.potentiallyUnsafeConfigAnnotations[]'
-	for name in org.systemd.property.MemoryMax run.oci.handler run.oci.hooks.stdout run.oci.keep_original_groups \
+	for name in org.criu.config org.systemd.property.MemoryMax run.oci.handler run.oci.hooks.stdout run.oci.keep_original_groups \
 		run.oci.seccomp.receiver run.oci.delegate-cgroup; do
 		found=0
 		for line in "${lines[@]}"; do

@@ -47,6 +47,35 @@ bind_with()
 	done
 }
 
+# OCI: config.md, Mounts: the option remount MUST be implemented
+@test "remount changes the options of what is mounted, and no others; not what is not there, nor a file system" {
+	again()
+	{
+		printf '%s | .mounts += [{ destination: "/mnt/x", options: %s }]' "$(bind_with '["bind", "nosuid"]')" "$1"
+	}
+	run -0 in_container 'grep " /mnt/x " /proc/self/mountinfo | cut -d" " -f6; echo x 2>/dev/null >/mnt/x/f || echo refused' \
+		"$(again '["remount", "bind", "ro", "nodev"]')"
+	[[ ${lines[0]} == ro,nosuid,nodev* ]]
+	has refused
+	run -0 in_container 'grep " /mnt/x " /proc/self/mountinfo | cut -d" " -f6' "$(again '["remount", "suid", "noexec"]')"
+	[[ $output == rw,noexec* ]]
+	# read-only comes when all is in place that stands on it
+	run -0 in_container 'grep " /dev " /proc/self/mountinfo | cut -d" " -f6; ls -d /dev/null /dev/late; echo x >/dev/null' \
+		'.mounts += [{ destination: "/dev", options: ["remount", "ro"] }, { destination: "/dev/late", type: "tmpfs", source: "t" }]'
+	[[ ${lines[0]} == ro,* ]]
+	has /dev/late
+	# the host's mount is as it was
+	[ "$(stat -f -c %T src)" = "$(stat -f -c %T .)" ] && echo x >src/f
+
+	for wrong in '.mounts += [{ destination: "/mnt", options: ["remount", "ro"] }]' \
+		'.mounts += [{ destination: "/dev", options: ["remount", "size=1m"] }]' \
+		'.mounts += [{ destination: "/dev", options: ["remount", "sync"] }]' \
+		'.mounts += [{ destination: "/nowhere", options: ["remount", "ro"] }]'; do
+		run -125 in_container true "$wrong"
+		one_line
+	done
+}
+
 # OCI: config.md, Mounts: the options that runtimes MUST or SHOULD implement are implemented, recursive ones among them
 @test "recursive attributes hold below, plain ones do not" {
 	mkdir -p src/below

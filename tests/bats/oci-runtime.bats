@@ -179,3 +179,17 @@ refused()
 	grep -E '^(prestart|createRuntime|createContainer) creating$' order
 	grep -E '^poststop stopped$' order
 }
+
+# OCI: config-linux.md, Control groups: the runtime MUST NOT write to cgroups it does not own
+# bats test_tags=smoke
+@test "of cgroups only the container's own is written to, made and removed; above it controllers are enabled, no more" {
+	bundle '.process.args = ["true"] | .linux.cgroupsPath = $path' --arg path "/$ID/own"
+	mkdir -p "$CGROUP/$ID" "$CGROUP/$ID/other"
+	timeout 50 strace -f -y -qq -o trace -e trace=openat,openat2,mkdirat,unlinkat,mkdir,rmdir,open \
+		"$NACELLE" --root "$STATE" --data "$DATA" run -b "$BUNDLE" "$ID"
+	rmdir "$CGROUP/$ID/other" "$CGROUP/$ID"
+	grep -E "[<\"]$CGROUP" trace | grep -E 'O_WRONLY|O_RDWR|O_CREAT|mkdir|unlink|rmdir' >touched
+	grep -q "\"$ID/own\"\|\"own\"" touched
+	# what is left when its own, and the way to it, are taken out
+	run ! grep -vE "<$CGROUP/$ID/own>|mkdirat\(.*<$CGROUP>, \"$ID(/own)?\"|unlinkat\(.*<$CGROUP/$ID>, \"own\"|\"cgroup.subtree_control\"" touched
+}

@@ -137,3 +137,112 @@ create $S-a-2"
 	[ ! -e "state/.stacks" ]
 	[ -z "$(ls data/stacks)" ]
 }
+
+# OCI: runtime.md, Scope: who creates a container MUST be able to use all operations on it, barring access control
+@test "who has created a container may do all with it" {
+	own
+	may ""
+	short 'sleep 1000'
+	# create takes a bundle
+	mkdir own
+	as_user "$NACELLE" spec --expand spec.json | jq . >own/config.json
+	for verb in "create -b own $ID" "state $ID" "start $ID" "list" "exec $ID true" "kill $ID KILL"; do
+		# shellcheck disable=SC2086
+		as_user timeout 50 "$NACELLE" --root state --data data $verb >/dev/null 2>&1 </dev/null 3>&-
+	done
+	until_true 20 eval 'as_user "$NACELLE" --root state --data data state "$ID" | grep -q stopped'
+	run -0 as_user timeout 50 "$NACELLE" --root state --data data delete "$ID"
+	[ -z "$(find state -mindepth 1 -maxdepth 1 -name '[!.]*')" ]
+}
+
+# --- a network ---------------------------------------------------------------------------------------
+
+# world - a network of the test's own, whose way out leads nowhere, and a /dev/net/tun that is everybody's
+world()
+{
+	unshare -n sleep 1000 3>&- >/dev/null 2>&1 &
+	WORLD=$!
+	until_true 10 sh -c "[ \"\$(readlink /proc/$WORLD/ns/net)\" != \"$(readlink /proc/self/ns/net)\" ]"
+	in_world ip link set lo up
+	in_world ip link add out type veth peer name far
+	in_world ip addr add 192.0.2.1/24 dev out
+	in_world ip link set out up
+	in_world ip link set far up
+	in_world ip route add default via 192.0.2.9
+	if [ ! -e /dev/net/tun ]; then
+		modprobe tun 2>/dev/null || mkdir -p /dev/net
+		until_true 10 test -e /dev/net/tun || : >/dev/net/tun
+	fi
+	mknod -m 666 tun c 10 200
+	# ENXIO or ENODEV: the kernel has no such driver
+	(: <tun) 2>/dev/null || skip "this kernel has no tun devices"
+	mount --bind tun /dev/net/tun
+}
+world_end()
+{
+	umount /dev/net/tun
+	kill "$WORLD"
+	wait "$WORLD" || :
+}
+in_world()
+{
+	nsenter -t "$WORLD" -n "$@"
+}
+# What enters the network is root: nsenter comes before the user.
+user_nacelle()
+{
+	in_world setpriv --reuid $UID_ --regid $UID_ --clear-groups env PATH="${USER_PATH:-/usr/bin:/bin}" HOME="$PWD" \
+		XDG_RUNTIME_DIR="$PWD/run" timeout 50 "$NACELLE" --root "$PWD/state" --data "$PWD/data" "$@"
+}
+served()
+{
+	[ "$(in_world timeout 5 busybox nc 127.0.0.1 8080 </dev/null)" = served ]
+}
+pastas()
+{
+	pgrep -f "pasta .*$PWD/state"
+}
+
+# bats test_tags=smoke
+@test "pasta is the network of a user, ports and name servers included, and ends with the container" {
+	own
+	may "alice:300000:65536"
+	world
+	short 'ip -4 addr show; ip route; cat /etc/resolv.conf /etc/hosts; while :; do echo served | nc -l -p 80; done' \
+		'.network = "pasta" | .ports = ["127.0.0.1:8080:80"] | .dns = ["192.0.2.53"]'
+	run -0 user_nacelle run -d --name "$ID" ./spec.json
+	until_true 30 served
+	run -0 user_nacelle logs "$ID"
+	has 192.0.2.1/24
+	has "default via 192.0.2.9"
+	has "nameserver 192.0.2.53"
+	has "$ID"
+	pastas
+	run -0 user_nacelle delete --force "$ID"
+	until_true 10 not pastas
+	world_end
+}
+
+@test "what pasta cannot give is refused, and what is missing for it is named with its remedy" {
+	own
+	may "alice:300000:65536"
+	world
+	for filter in '.network = "web"' '.network = "pasta:ip=10.0.0.1"' '.network = ["pasta", "nacelle"]'; do
+		short true "$filter"
+		run -125 user_nacelle run --name "$ID" ./spec.json
+		one_line
+		has network
+	done
+	short true '.ports = ["8080:80"]'
+	mkdir without
+	ln -s /usr/bin/new?idmap /usr/bin/timeout without
+	USER_PATH=$PWD/without run -125 user_nacelle run --name "$ID" ./spec.json
+	one_line
+	has "apt-get install passt"
+	chmod 600 tun
+	run -125 user_nacelle run --name "$ID" ./spec.json
+	one_line
+	has /dev/net/tun
+	[ -z "$(find state -mindepth 1 -maxdepth 1 -name '[!.]*')" ]
+	world_end
+}

@@ -34,6 +34,26 @@ setup_mapped()
 	[ "$(readlink "/proc/$pid/ns/user")" != "$(readlink /proc/self/ns/user)" ]
 }
 
+# OCI: config-linux.md, User namespace mappings: the runtime SHOULD NOT change the owners of referenced file systems
+@test "no file of the root, of a layer or of a mount changes its owner" {
+	setup_mapped
+	owners()
+	{
+		find "$ROOTFS" src -printf '%p %U:%G\n' | sort
+	}
+	mkdir -p src/below
+	: >src/file && chown 7:8 src/file && chown 100000:0 src/below
+	owners >before
+	run -0 in_container 'ls -R /mnt /bin >/dev/null' "$mapped | .mounts += [{ destination: \"/mnt\", type: \"bind\", source: \"$PWD/src\", options: [\"rbind\"] }]"
+	owners >after
+	# a place for a mount may be new, and is no file that was there
+	[ -z "$(comm -23 before after)" ]
+	jq -n --arg rootfs "$ROOTFS" --arg src "$PWD/src" '{ layers: [$rootfs], upper: "tmpfs", volumes: [$src + ":/mnt"], args: ["true"] }' >spec.json
+	run -0 nacelle run ./spec.json
+	owners >after
+	[ -z "$(comm -23 before after)" ]
+}
+
 # OCI: config.md, User: uid, gid and additionalGids are those of the process, in the container's user namespace
 @test "another user inside is the mapped one outside" {
 	setup_mapped

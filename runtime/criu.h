@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * criu - the program that writes a process tree to files, and makes it anew from them
+ *
+ * Private to checkpoint.c and restore.c; checkpoint.h has the verbs.
+ */
+
+#include <sys/types.h>
+
+#include "runtime/criu-message.h"
+
+struct checkpoint_options;
+struct spec;
+
+/* What the program is run for. */
+struct criu_job {
+	enum criu_request request;
+	const struct checkpoint_options *options;
+	const char *log;		/* name of its log, in the working folder */
+	struct criu_bytes *fields;	/* options of the request, which the caller began; criu_run() adds those of both verbs */
+	/* in the program's process, before it becomes that; NULL: nothing. Return: 0 or a recorded failure */
+	int (*enter)(void *arg);
+	/* at each point where it tells how far it has come; @fd is -1, or a descriptor that it gave with it, closed by criu.c */
+	int (*notify)(void *arg, const char *script, pid_t pid, int fd);
+	void *arg;
+};
+
+/* criu_is_there() - Return: 0, or a recorded failure that says how to get it. */
+int criu_is_there(void);
+
+/* criu_judge() - whether a container of @spec can be put aside at all. Return: 0 or a recorded failure that names what not. */
+int criu_judge(const struct spec *spec);
+
+/*
+ * criu_run() - have it done
+ * @images: directory fd, where the files are
+ *
+ * Return: 0 or a recorded failure with the first error of its log.
+ */
+int criu_run(const struct criu_job *job, int images);
