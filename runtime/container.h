@@ -139,6 +139,7 @@ struct container_info {
 	pid_t pid;		/* 0 when stopped */
 	uint64_t pid_start;	/* see proc_start_time() */
 	pid_t keeper_pid;
+	bool keeper_lives;	/* there is one: how the container ends will be written down, or it is started again */
 	bool keeper_lost;	/* there was one, and it was killed: nobody writes down how the container ends */
 	bool exit_known;	/* a keeper recorded how it ended */
 	int exit_status;

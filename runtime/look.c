@@ -194,6 +194,7 @@ static void tended_look(const struct state_dir *dir, const struct state *state, 
 	if (!state->keeper_pid)
 		return;
 	lives = !info->stale && proc_open(state->keeper_pid, state->keeper_start, &keeper) == 0;
+	info->keeper_lives = lives;
 	info->keeper_lost = !lives && !info->stale && info->status != CONTAINER_STOPPED;
 	if (note_read(dir, &note) <= 0)
 		return;

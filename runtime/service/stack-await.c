@@ -10,7 +10,7 @@
 #include "runtime/container.h"
 #include "runtime/service/stack-found.h"
 
-enum { LOOK_MS = 25 };
+enum { LOOK_MS = 25, SETTLE_MS = 10000 };
 
 /* What a look has shown. */
 enum verdict { NOT_YET, GOOD, BAD };
@@ -19,6 +19,7 @@ struct watching {
 	const struct stack_replica *replica;
 	enum stack_condition condition;
 	bool fresh;	/* it was just made: to have been started again means that it has failed */
+	bool twice;	/* its end was not known at the last look: the keeper may have written it down, and gone, within that */
 };
 
 static uint64_t now_ms(void)
@@ -63,8 +64,11 @@ static enum verdict look_judge(const struct watching *w, const struct container_
 	}
 	if (!c->running)
 		return ended_judge(w, c);
+	/* Between two lives, or its end is not yet known. */
+	if (info->status != CONTAINER_RUNNING && info->status != CONTAINER_PAUSED)
+		return NOT_YET;
 	if (w->condition == STACK_STARTED)
-		return info->tended.restarting ? NOT_YET : GOOD;
+		return GOOD;
 	if (w->condition == STACK_HEALTHY && str_eq(health_of(info), "unhealthy")) {
 		(void)fail_plain(ECHILD, "container '%s' is unhealthy", id);
 		return BAD;
@@ -73,7 +77,7 @@ static enum verdict look_judge(const struct watching *w, const struct container_
 }
 
 /* Return: verdict, or a recorded failure. */
-static int look(const struct container_place *place, const struct watching *w)
+static int look(const struct container_place *place, struct watching *w)
 {
 	struct stack_container c = { .id = NULL };
 	struct container_info info;
@@ -82,8 +86,12 @@ static int look(const struct container_place *place, const struct watching *w)
 	if (r != 0)
 		return r < 0 ? r : fail_plain(ENOENT, "container '%s' is gone", w->replica->id);
 	r = stack_container_read(&info, &c);
-	if (r == 0)
-		r = (int)look_judge(w, &info, &c);
+	if (r == 0) {
+		bool unknown = !c.running && c.exit_status < 0;
+
+		r = unknown && !w->twice ? NOT_YET : (int)look_judge(w, &info, &c);
+		w->twice = unknown;
+	}
 	stack_container_done(&c);
 	container_info_done(&info);
 	return r;
@@ -100,7 +108,7 @@ int stack_await_replica(const struct container_place *place, const struct stack_
 			uint64_t timeout_ms)
 {
 	static const char *const words[] = { [STACK_STARTED] = "running", [STACK_HEALTHY] = "healthy", [STACK_COMPLETED] = "at its end" };
-	const struct watching w = { .replica = replica, .condition = condition };
+	struct watching w = { .replica = replica, .condition = condition };
 	uint64_t end = now_ms() + timeout_ms;
 
 	for (;;) {
@@ -115,9 +123,21 @@ int stack_await_replica(const struct container_place *place, const struct stack_
 	}
 }
 
+static bool is_running(const struct container_place *place, const char *id)
+{
+	struct container_info info;
+	bool running;
+
+	if (container_look(place, id, &info) != 0)
+		return false;
+	running = info.status == CONTAINER_RUNNING || info.status == CONTAINER_PAUSED;
+	container_info_done(&info);
+	return running;
+}
+
 int stack_await_good(const struct container_place *place, const struct stack_replica *replica, const struct stack_update *update)
 {
-	const struct watching w = { .replica = replica, .condition = replica->has_health ? STACK_HEALTHY : STACK_COMPLETED, .fresh = true };
+	struct watching w = { .replica = replica, .condition = replica->has_health ? STACK_HEALTHY : STACK_COMPLETED, .fresh = true };
 	uint64_t time = replica->has_health ? update->timeout_ms : update->watch_ms, end = now_ms() + time;
 
 	for (;;) {
@@ -126,9 +146,11 @@ int stack_await_good(const struct container_place *place, const struct stack_rep
 		if (r != NOT_YET)
 			return r == GOOD ? 0 : r < 0 ? r : -ECHILD;
 		/* Without a check, to be still there is all that can be asked for. */
-		if (now_ms() >= end && !replica->has_health)
+		if (now_ms() >= end && !replica->has_health && is_running(place, replica->id))
 			return 0;
-		if (now_ms() >= end)
+		if (now_ms() >= end + SETTLE_MS && !replica->has_health)
+			return fail_plain(ETIMEDOUT, "container '%s' does not run, and how it ended is not known", replica->id);
+		if (now_ms() >= end && replica->has_health)
 			return fail_plain(ETIMEDOUT, "container '%s' did not become healthy in %llu s", replica->id,
 					  (unsigned long long)time / 1000);
 		pause_ms(LOOK_MS);

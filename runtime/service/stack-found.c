@@ -56,11 +56,13 @@ static int ending_read(const struct container_info *info, struct stack_container
 int stack_container_read(const struct container_info *info, struct stack_container *ret)
 {
 	const char *service = stack_annotation(info, STACK_SERVICE_ANNOTATION), *digest = stack_annotation(info, STACK_DIGEST_ANNOTATION);
+	/* Whatever its process does just now: it will be started, or its end is just being written down. */
+	bool tended = info->keeper_lives && !info->exit_known;
 	int r = str_copy(&ret->id, info->id);
 
-	ret->half = info->stale || info->status == CONTAINER_CREATING || info->status == CONTAINER_CREATED || !info->kept;
+	ret->half = !tended && (info->stale || info->status == CONTAINER_CREATING || info->status == CONTAINER_CREATED || info->keeper_pid == 0);
 	ret->lost = info->keeper_lost;
-	ret->running = info->status == CONTAINER_RUNNING || info->status == CONTAINER_PAUSED || info->tended.restarting;
+	ret->running = tended || info->status == CONTAINER_RUNNING || info->status == CONTAINER_PAUSED;
 	if (r == 0)
 		r = str_copy(&ret->service, service ? service : "");
 	if (r == 0)
