@@ -30,6 +30,8 @@
 #include "runtime/kvm/vm.h"
 #include "runtime/kvm/x86.h"
 
+enum { FILES_STACK_SIZE = 256 * 1024 };
+
 struct vmm {
 	const struct vm_config *config;
 	struct vm vm;
@@ -122,13 +124,21 @@ static void *files_main(void *argument)
 	return NULL;
 }
 
+/* The usual stack is large enough that kernels put a large page under it: 2 MiB for a few hundred bytes. */
 static int files_start(struct vmm *vmm)
 {
+	pthread_attr_t attributes;
 	int e;
 
 	if (!vmm->has_files)
 		return 0;
-	e = pthread_create(&vmm->files_thread, NULL, files_main, vmm);
+	e = pthread_attr_init(&attributes);
+	if (e == 0) {
+		e = pthread_attr_setstacksize(&attributes, FILES_STACK_SIZE);
+		if (e == 0)
+			e = pthread_create(&vmm->files_thread, &attributes, files_main, vmm);
+		(void)pthread_attr_destroy(&attributes);
+	}
 	if (e != 0)
 		return fail(e, "make the file server's thread");
 	vmm->has_files_thread = true;
