@@ -41,7 +41,7 @@ enum {
 
 #define CMDLINE \
 	"panic=-1 reboot=t 8250.nr_uarts=0 cryptomgr.notests tsc=reliable no_timer_check nowatchdog " \
-	"random.trust_cpu=on swiotlb=noforce"
+	"random.trust_cpu=on swiotlb=noforce pci=off"
 #define CMDLINE_QUIET "quiet loglevel=0"
 #define CMDLINE_DEBUG "earlyprintk=serial,ttyS0,115200,keep"
 

@@ -171,8 +171,12 @@ static int stack_unit(const struct globals *globals, const struct generate_optio
 /* In front of us: systemd sees its end, and starts it again as the unit says. */
 static int front_print(const struct globals *globals, const char *name, const char *file)
 {
+	int r;
+
 	(void)printf("Type=exec\nRestart=on-failure\nKillMode=mixed\n");
-	return line_print(globals, "ExecStart=", (const char *const[]){ "run", "--name", name, file, NULL });
+	r = line_print(globals, "ExecStart=", (const char *const[]){ "run", "--name", name, file, NULL });
+	/* With the spec's own signal and time, where systemd's would be ignored by a payload that is pid 1. */
+	return r < 0 ? r : line_print(globals, "ExecStop=", (const char *const[]){ "stop", name, NULL });
 }
 
 /* With a keeper: what the spec asks of it (a policy, a health check) is its to do. */

@@ -170,16 +170,9 @@ static int networks_rewrite(struct making *m, json_t *v, struct stack_replica *w
 	return 0;
 }
 
-static bool is_machine(json_t *v)
-{
-	json_t *vm = json_object_get(v, "vm");
-
-	return json_is_true(vm) || json_is_object(vm);
-}
-
 /*
  * The network that nobody has to name. Not for who said something about it, by a short key or OCI's namespaces; not for whom
- * there can be none: without root, and in a machine.
+ * there can be none: without root.
  */
 static bool default_network_is_due(const struct making *m)
 {
@@ -189,7 +182,7 @@ static bool default_network_is_due(const struct making *m)
 	if (geteuid() != 0 || !is_short)
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
-		if (json_object_get(parts[i], "network") || is_machine(parts[i]) ||
+		if (json_object_get(parts[i], "network") ||
 		    json_object_get(json_object_get(parts[i], "linux"), "namespaces"))
 			return false;
 	return true;

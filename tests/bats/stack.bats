@@ -279,6 +279,7 @@ debug"
 	run -0 nacelle generate systemd --name one "$SPEC"
 	has "ExecStart=$words \"run\" \"--name\" \"one\" \"$SPEC\""
 	has "Restart=on-failure"
+	has "ExecStop=$words \"stop\" \"one\""
 	spec_file '{ "args": ["sleep", "1000"], "restart": "always", "name": "two" }'
 	run -0 nacelle generate systemd "$SPEC"
 	has "ExecStart=$words \"run\" \"--detach\" \"--name\" \"two\" \"$SPEC\""
