@@ -113,15 +113,27 @@ static int stream_print(struct reader *reader, int fd, int keeper)
 	return r < 0 ? r : 0;
 }
 
-static int arguments(const struct container_info *info, bool follows, uint64_t tail, struct str_list *args)
+/* Another container may have had the name before: nothing from before this one was made. */
+static struct timespec bound_created(struct reader *reader, const struct container_info *info)
 {
 	struct timespec now = { .tv_sec = 0 }, created = { .tv_sec = 0 };
+	char text[MOMENT_SIZE];
+
+	(void)moment_read(info->created, &now, &created);
+	moment_text(&created, text);
+	if (strcmp(reader->since, text) < 0)
+		memcpy(reader->since, text, sizeof(text));
+	return created;
+}
+
+static int arguments(const struct timespec *created, const struct container_info *info, bool follows, uint64_t tail,
+		     struct str_list *args)
+{
 	int r = str_list_add(args, "journalctl");
 
-	/* Another container may have had the name before. */
-	(void)moment_read(info->created, &now, &created);
-	if (r == 0)
-		r = str_list_addf(args, "--since=@%lld", (long long)created.tv_sec);
+	/* With --since, --lines would count from there on. */
+	if (r == 0 && tail == UINT64_MAX)
+		r = str_list_addf(args, "--since=@%lld", (long long)created->tv_sec);
 	if (r == 0)
 		r = str_list_add(args, "--quiet");
 	if (r == 0)
@@ -170,8 +182,9 @@ int journal_print(struct reader *reader, bool follows, uint64_t tail, const stru
 	struct str_list args = { .items = NULL };
 	cleanup_fd int fd = -1;
 	pid_t pid = 0;
+	struct timespec created = bound_created(reader, info);
 	/* of one that has ended there is nothing to wait for */
-	int r = arguments(info, keeper >= 0, tail, &args), ended;
+	int r = arguments(&created, info, keeper >= 0, tail, &args), ended;
 
 	if (r == 0)
 		r = journalctl_start(args.items, &pid, &fd);
