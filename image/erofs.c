@@ -279,7 +279,7 @@ static int record_write(const struct stage *stage, int fd, int64_t *ret_size)
 	r = digest_fd(fd, NULL, INT64_MAX, digest, ret_size);
 	if (r >= 0)
 		r = str_format(&text, "{\"digest\":\"%s\",\"size\":%lld}", digest, (long long)*ret_size);
-	return r < 0 ? r : fd_replace_file(stage->dir, "erofs/erofs.json", text, strlen(text), 0600);
+	return r < 0 ? r : stage_write(stage->dir, "erofs/erofs.json", text, strlen(text));
 }
 
 static int work_run(struct work *w, struct stage *stage, int64_t *ret_size)
