@@ -58,6 +58,7 @@ TOOLS    := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c))
 BENCHES  := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz-*.c))
 FAULTS   := $(B)/faults/inject $(B)/faults/confined
+HOSTILE  := $(B)/hostile/run
 
 all: $(PROGRAMS)
 
@@ -172,6 +173,16 @@ $(B)/faults/confined: $(B)/obj/tests/faults/confined.o
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $^
 
+# images that mean harm, and the program that loads them, its main() under another name
+$(B)/hostile/main.o: $(B)/obj/cmd/nacelle-image/main.o
+	$(Q)mkdir -p $(@D)
+	$(Q)objcopy --redefine-sym main=nacelle_image $< $@
+$(HOSTILE): $(patsubst %,$(B)/obj/tests/hostile/%.o,run make layers layouts) $(B)/obj/tests/unit/image-tar.o $(B)/hostile/main.o \
+		$(call objs,$(filter-out %/main.c,$(wildcard cmd/nacelle-image/*.c))) $(B)/lib/image.a $(B)/lib/base.a
+	$(call say,LD)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -pie $(LDFLAGS) -o $@ $^ $(IMAGELIBS) $(LDLIBS)
+
 # what escape-*.bats runs as payloads: of no kin to ours, and without a loader
 $(ATTACKS): $(B)/attack/%: tests/attack/%.c tests/attack/attack.h
 	$(call say,CC)
@@ -211,7 +222,7 @@ man-fields: $(B)/man/fields
 
 # what `check` builds before it runs anything
 tests: $(TESTS)
-bench-programs: $(BENCHES) $(B)/bench/floor-libc $(B)/bench/vm-launch $(FAULTS) $(ATTACKS) $(TOOLS)
+bench-programs: $(BENCHES) $(B)/bench/floor-libc $(B)/bench/vm-launch $(FAULTS) $(ATTACKS) $(TOOLS) $(HOSTILE)
 fuzzers: $(FUZZERS)
 
 # tests/check runs parts of the tests, logs them under build/check/, counts, and says what failed
@@ -219,9 +230,9 @@ check:
 	$(Q)tests/check
 unit: $(TESTS)
 	$(Q)SAN=$(SAN) tests/check unit
-bats: all $(FAULTS) $(ATTACKS) $(TOOLS)
+bats: all $(FAULTS) $(ATTACKS) $(TOOLS) $(HOSTILE)
 	$(Q)tests/check bats
-lab: all tests $(ATTACKS) $(TOOLS)
+lab: all tests $(ATTACKS) $(TOOLS) $(HOSTILE)
 	$(Q)LAB=full tests/check lab
 engines: all
 	$(Q)tests/packages engines lab

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "image/erofs.h"
 #include "image/internal.h"
 #include "image/reference.h"
 #include "image/stage.h"
@@ -127,7 +128,7 @@ static int images_drop(const struct store *store, bool unused, int64_t *ret_coun
 
 /* What is to be kept, sorted. */
 struct kept {
-	struct str_list chains, blobs;
+	struct str_list chains, blobs, tops;	/* tops: the chains that are whole images' */
 };
 
 static int kept_add(struct kept *k, const struct image *image)
@@ -141,6 +142,8 @@ static int kept_add(struct kept *k, const struct image *image)
 		if (r >= 0)
 			r = str_list_add(&k->chains, image->layers[i].chain);
 	}
+	if (r >= 0)
+		r = str_list_add(&k->tops, image->layers[image->layer_count - 1].chain);
 	return r;
 }
 
@@ -160,6 +163,7 @@ static int kept_collect(const struct store *store, struct kept *k)
 	str_list_done(&all);
 	names_sort(&k->chains);
 	names_sort(&k->blobs);
+	names_sort(&k->tops);
 	return r;
 }
 
@@ -192,6 +196,18 @@ static int layers_sweep(const struct store *store, const struct kept *k, struct 
 			r = tree_remove(store->dir, to);
 		c->layers++;
 	}
+	str_list_done(&names);
+	return r;
+}
+
+static int erofs_sweep(const struct store *store, const struct kept *k)
+{
+	struct str_list names = { .items = NULL };
+	int r = folder_read(store->dir, "erofs", &names);
+
+	for (size_t i = 0; i < names.count && r >= 0; i++)
+		if (!is_kept(&k->tops, names.items[i]))
+			r = erofs_remove(store, names.items[i]);
 	str_list_done(&names);
 	return r;
 }
@@ -236,11 +252,14 @@ int store_collect(const struct store *store, bool unnamed, bool unused, struct c
 	if (r >= 0)
 		r = layers_sweep(store, &k, &c);
 	if (r >= 0)
+		r = erofs_sweep(store, &k);
+	if (r >= 0)
 		r = blobs_sweep(store, "blobs/sha256", &k, &c);
 	if (r >= 0)
 		r = blobs_sweep(store, "blobs/sha512", &k, &c);
 	str_list_done(&k.chains);
 	str_list_done(&k.blobs);
+	str_list_done(&k.tops);
 	if (r >= 0)
 		*ret = c;
 	return r;

@@ -218,6 +218,18 @@ int image_layers(const struct store *store, const struct image *image, struct st
 	return 0;
 }
 
+int image_erofs(const struct store *store, const struct image *image, char **ret_path)
+{
+	cleanup_free char *path = NULL;
+	int r = str_format(&path, "erofs/%s/image", image->layers[image->layer_count - 1].chain);
+
+	if (r < 0)
+		return r;
+	if (faccessat(store->dir, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? EROFS_MISSING : fail(errno, "look at '%s/%s'", store->path, path);
+	return ret_path ? str_format(ret_path, "%s/%s", store->path, path) : 0;
+}
+
 int image_config(const struct store *store, const struct image *image, json_t **ret)
 {
 	cleanup_free char *path = NULL;

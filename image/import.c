@@ -125,23 +125,14 @@ static int env_lay_over(json_t *env, json_t *over)
 
 static int changes_lay_over(json_t *config, json_t *changes)
 {
-	const char *key;
-	json_t *v;
+	json_t *over = json_object_get(changes, "Env");
+	cleanup_json json_t *env = json_incref(json_object_get(config, "Env"));
+	int r = json_lay_over(config, changes);
 
-	json_object_foreach(changes, key, v) {
-		json_t *old = json_object_get(config, key);
-		int r = 0;
-
-		if (json_is_array(old) && str_eq(key, "Env"))
-			r = env_lay_over(old, v);
-		else if (json_is_object(old) && json_is_object(v))
-			r = json_object_update(old, v);
-		else
-			r = json_object_set(config, key, v);
-		if (r < 0)
-			return fail(ENOMEM, "image config");
-	}
-	return 0;
+	if (r < 0 || !over || !json_is_array(env))
+		return r;
+	r = env_lay_over(env, over);
+	return r == 0 && json_object_set(config, "Env", env) < 0 ? fail(ENOMEM, "image config") : r;
 }
 
 /* The member of @object, made by @make where it is missing or of no use. */

@@ -126,7 +126,8 @@ static int layer_record(int folder, const char *diff, const struct unpack_result
 	int r = str_format(&text, "{\"diff\":\"%s\",\"opaque\":%s,\"bytes\":%lld,\"inodes\":%lld}", diff,
 			   result->opaque ? "true" : "false", (long long)result->bytes, (long long)result->inodes);
 
-	return r < 0 ? r : fd_replace_file(folder, "layer.json", text, strlen(text), 0600);
+	/* Durable with all else at the commit. */
+	return r < 0 ? r : stage_write(folder, "layer.json", text, strlen(text));
 }
 
 int layer_unpack(const struct stage *stage, const char *name, int fd, const char *diff, const int *lower,

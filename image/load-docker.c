@@ -43,24 +43,12 @@ static int docker_get(void *arg, struct stage *stage, const struct descriptor *d
 	const struct docker_blobs *b = arg;
 
 	for (size_t i = 0; i < b->digests.count; i++) {
-		cleanup_free char *name = NULL;
 		cleanup_fd int from = -1;
-		int fd, r;
 
 		if (!str_eq(b->digests.items[i], d->digest))
 			continue;
-		r = str_format(&name, "blob-%s", strchr(d->digest, ':') + 1);
-		if (r >= 0)
-			r = from = file_open(b->dir, b->paths.items[i]);
-		if (r >= 0)
-			r = file_stage(stage, from, name, ret_path);
-		if (r < 0)
-			return r;
-		fd = openat(stage->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-		if (fd < 0)
-			return fail(errno, "open '%s'", name);
-		*ret_fd = fd;
-		return 0;
+		from = file_open(b->dir, b->paths.items[i]);
+		return from < 0 ? from : file_stage(stage, from, d, ret_fd, ret_path);
 	}
 	return fail_plain(ENOENT, "blob %s is not in the archive", d->digest);
 }

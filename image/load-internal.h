@@ -14,8 +14,15 @@ int file_open(int dir, const char *path);
 /* file_text() - the whole of such a file. Return: 0 or a recorded failure. */
 int file_text(int dir, const char *path, size_t limit, char **ret_text, size_t *ret_size);
 
-/* file_stage() - a copy of an open file in the stage (a user's own file could still change). @ret_path: relative to the store. Return: 0 or a recorded failure. */
-int file_stage(const struct stage *stage, int fd, const char *name, char **ret_path);
+/*
+ * file_stage() - a copy of an open file in the stage (a user's own file could still change)
+ * @d: what it is said to be; a file of another size is a failure before a byte is copied: holes cost its maker nothing
+ * @ret_fd: the copy, for reading
+ * @ret_path: of the copy, relative to the store
+ *
+ * Return: 0 or a recorded failure.
+ */
+int file_stage(const struct stage *stage, int fd, const struct descriptor *d, int *ret_fd, char **ret_path);
 
 /* stream_copy() - all that can be read from an fd. Return: 0 or a recorded failure. */
 int stream_copy(int from, int to, int64_t limit);

@@ -30,25 +30,13 @@ struct layout {
 static int layout_get(void *arg, struct stage *stage, const struct descriptor *d, int *ret_fd, char **ret_path)
 {
 	const struct layout *l = arg;
-	cleanup_free char *path = NULL, *name = NULL;
+	cleanup_free char *path = NULL;
 	cleanup_fd int from = -1;
-	int r = blob_path(d->digest, &path), fd;
+	int r = blob_path(d->digest, &path);
 
 	if (r >= 0)
-		r = str_format(&name, "blob-%s", strchr(d->digest, ':') + 1);
-	if (r < 0)
-		return r;
-	from = file_open(l->dir, path);
-	if (from < 0)
-		return from;
-	r = file_stage(stage, from, name, ret_path);
-	if (r < 0)
-		return r;
-	fd = openat(stage->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return fail(errno, "open '%s'", name);
-	*ret_fd = fd;
-	return 0;
+		r = from = file_open(l->dir, path);
+	return r < 0 ? r : file_stage(stage, from, d, ret_fd, ret_path);
 }
 
 static void layout_say(void *arg, const char *what, const char *digest, int64_t size)

@@ -67,21 +67,29 @@ static int file_copy(int from, int to)
 	return n < 0 ? fail(errno, "copy a blob") : 0;
 }
 
-int file_stage(const struct stage *stage, int fd, const char *name, char **ret_path)
+int file_stage(const struct stage *stage, int fd, const struct descriptor *d, int *ret_fd, char **ret_path)
 {
 	cleanup_free char *path = NULL;
 	cleanup_fd int to = -1;
-	int r = str_format(&path, "%s/%s", stage->path, name);
+	struct stat st;
+	int r = str_format(&path, "%s/blob-%s", stage->path, strchr(d->digest, ':') + 1);
 
 	if (r < 0)
 		return r;
+	if (fstat(fd, &st) < 0)
+		return fail(errno, "look at blob %s", d->digest);
+	if (st.st_size != d->size)
+		return fail_plain(EBADMSG, "blob %s has %lld bytes, not %lld", d->digest, (long long)st.st_size,
+				  (long long)d->size);
 	to = openat(stage->store->dir, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (to < 0)
 		return fail(errno, "make '%s/%s'", stage->store->path, path);
 	r = file_copy(fd, to);
-	if (r >= 0)
-		*ret_path = steal_ptr(&path);
-	return r;
+	if (r < 0)
+		return r;
+	*ret_fd = steal_fd(&to);
+	*ret_path = steal_ptr(&path);
+	return 0;
 }
 
 int stream_copy(int from, int to, int64_t limit)

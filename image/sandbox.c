@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
 #include <linux/landlock.h>
 #include <locale.h>
 #include <poll.h>
@@ -26,10 +27,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <linux/seccomp.h>
 #include <seccomp.h>
 
 #include "runtime/base/cleanup.h"
 #include "runtime/base/error.h"
+#include "runtime/base/fd.h"
 #include "runtime/base/str.h"
 
 #define READ_RIGHTS (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
@@ -85,19 +88,86 @@ static int limits_set(const struct sandbox *s)
 	return 0;
 }
 
-/* Missing privileges cost these walls and leave the others standing. */
-static int namespaces_leave(const struct sandbox *s)
-{
-	int flags = CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS;
+#define NAMESPACES (CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS)
 
+/*
+ * Namespaces that nobody is in, made once: a network namespace costs more than all that a small layer does, and its end is
+ * work for the kernel, too. Whoever enters them can do nothing there with another: no socket, no message queue, no mount.
+ */
+static struct {
+	bool known;	/* looked into: without the right to them there are none */
+	int fds[4];
+	size_t count;
+} nest;
+
+static void nest_open(pid_t pid)
+{
+	static const char *const names[] = { "net", "mnt", "ipc", "uts" };
+	char path[64];
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		int fd;
+
+		(void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, names[i]);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd >= 0)
+			nest.fds[nest.count++] = fd;
+	}
+}
+
+/* Return: 0, or a recorded failure. Where there is no right to them, or no /proc, each child makes its own, or has none. */
+static int nest_make(void)
+{
+	int ends[2];
+	char ready = 0;
+	pid_t pid;
+
+	nest.known = true;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return fail(errno, "pipe");
+	pid = fork();
+	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		(void)close(ends[0]);
+		if (unshare(NAMESPACES) < 0 || write(ends[1], "r", 1) != 1)
+			_exit(1);
+		for (;;)
+			(void)pause();
+	}
+	(void)close(ends[1]);
+	if (pid > 0 && read(ends[0], &ready, 1) == 1)
+		nest_open(pid);
+	(void)close(ends[0]);
+	if (pid < 0)
+		return fail(errno, "start a process");
+	(void)kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return 0;
+}
+
+/* Missing privileges cost these walls and leave the others standing. */
+static int namespaces_enter(const struct sandbox *s)
+{
 	if (geteuid() != 0) {
 		if (!s->files)
-			(void)unshare(flags | CLONE_NEWUSER);
+			(void)unshare(NAMESPACES | CLONE_NEWUSER);
 		return 0;
 	}
-	if (unshare(flags) < 0)
-		return errno == EPERM ? 0 : fail(errno, "new namespaces");
-	if (s->write >= 0 && (fchdir(s->write) < 0 || chroot(".") < 0))
+	if (nest.count < ARRAY_SIZE(nest.fds)) {
+		if (unshare(NAMESPACES) < 0)
+			return errno == EPERM ? 0 : fail(errno, "new namespaces");
+		return 0;
+	}
+	for (size_t i = 0; i < nest.count; i++)
+		if (setns(nest.fds[i], 0) < 0)
+			return fail(errno, "enter the namespaces");
+	return 0;
+}
+
+static int root_change(const struct sandbox *s)
+{
+	if (geteuid() == 0 && s->write >= 0 && (fchdir(s->write) < 0 || chroot(".") < 0))
 		return errno == EPERM ? 0 : fail(errno, "change the root");
 	return 0;
 }
@@ -177,15 +247,37 @@ static int filter_rules(scmp_filter_ctx ctx, const struct sandbox *s)
 	return r;
 }
 
-static int filter_load(const struct sandbox *s)
+/* Compiled once, in the parent, for each of the two kinds of children. */
+static struct sock_fprog filters[2];
+
+static int filter_compile(const struct sandbox *s)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	int r = ctx ? filter_rules(ctx, s) : -ENOMEM;
+	cleanup_fd int fd = memfd_create("filter", MFD_CLOEXEC);
+	struct sock_fprog *filter = &filters[s->files];
+	cleanup_free char *bytes = NULL;
+	size_t size = 0;
+	int r = !ctx ? -ENOMEM : fd < 0 ? -errno : filter_rules(ctx, s);
 
 	if (r >= 0)
-		r = seccomp_load(ctx);
+		r = seccomp_export_bpf(ctx, fd);
 	seccomp_release(ctx);
-	return r < 0 ? fail(-r, "load the system call filter") : 0;
+	if (r >= 0 && lseek(fd, 0, SEEK_SET) < 0)
+		r = -errno;
+	if (r >= 0)
+		r = fd_read_all(fd, 1 << 20, &bytes, &size);
+	if (r < 0)
+		return fail(-r, "compile the system call filter");
+	filter->len = (unsigned short)(size / sizeof(*filter->filter));
+	filter->filter = (struct sock_filter *)(void *)steal_ptr(&bytes);
+	return 0;
+}
+
+static int filter_load(const struct sandbox *s)
+{
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filters[s->files]) < 0)
+		return fail(errno, "load the system call filter");
+	return 0;
 }
 
 static int by_number(const void *a, const void *b)
@@ -238,11 +330,13 @@ static int shut_in(const struct sandbox *s, int report, pid_t parent)
 	/* Names are bytes: in any other locale libarchive would convert those of pax headers, and change some. */
 	(void)setlocale(LC_CTYPE, "C");
 	(void)umask(0);
-	r = fds_close(s, report);
+	r = namespaces_enter(s);
+	if (r >= 0)
+		r = fds_close(s, report);
 	if (r >= 0)
 		r = limits_set(s);
 	if (r >= 0)
-		r = namespaces_leave(s);
+		r = root_change(s);
 	if (r >= 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		r = fail(errno, "no new privileges");
 	if (r >= 0)
@@ -269,8 +363,14 @@ static _Noreturn void child_run(const struct sandbox *s, sandbox_main *main, voi
 int sandbox_start(const struct sandbox *s, sandbox_main *main, void *arg, struct sandbox_child *ret)
 {
 	pid_t parent = getpid(), pid;
-	int ends[2];
+	int ends[2], r = 0;
 
+	if (!filters[s->files].filter)
+		r = filter_compile(s);
+	if (r >= 0 && !nest.known && geteuid() == 0)
+		r = nest_make();
+	if (r < 0)
+		return r;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return fail(errno, "pipe");
 	pid = fork();

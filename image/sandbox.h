@@ -60,3 +60,13 @@ void sandbox_discard(struct sandbox_child *child);
 
 /* sandbox_caps_drop() - give up every capability. Return: 0 or a recorded failure. */
 int sandbox_caps_drop(void);
+
+/*
+ * sandbox_program_enter() - shut ourselves in, to execute a program of somebody else's
+ * @read_dir: folder it may read, with all below; beside it, what programs and libraries need
+ * @write_file: the one file it may write
+ *
+ * No new privileges, Landlock where the kernel has it, no capability but to read, and a list of calls that fail: sockets,
+ * mounts, tracing. Namespaces are the caller's. Return: 0 or a recorded failure.
+ */
+int sandbox_program_enter(int read_dir, int write_file);

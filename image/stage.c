@@ -151,6 +151,17 @@ int stage_add(struct stage *stage, const char *from, const char *to, bool folder
 	return 0;
 }
 
+int stage_write(int folder, const char *name, const void *data, size_t size)
+{
+	cleanup_fd int fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int r;
+
+	if (fd < 0)
+		return fail(errno, "make '%s'", name);
+	r = fd_write_all(fd, data, size);
+	return r < 0 ? fail(-r, "write '%s'", name) : 0;
+}
+
 int stage_file(struct stage *stage, const char *to, const void *data, size_t size, bool late)
 {
 	cleanup_free char *from = NULL;

@@ -48,6 +48,9 @@ int stage_add(struct stage *stage, const char *from, const char *to, bool folder
 /* stage_file() - write a file that will be renamed to @to. Return: 0 or a recorded failure. */
 int stage_file(struct stage *stage, const char *to, const void *data, size_t size, bool late);
 
+/* stage_write() - a new file in a folder of a stage; the commit makes it durable. Return: 0 or a recorded failure. */
+int stage_write(int folder, const char *name, const void *data, size_t size);
+
 /* stage_name() - let a name stand for an image at the commit. Return: 0 or a recorded failure. */
 int stage_name(struct stage *stage, const struct reference *ref, const char *manifest);
 

@@ -24,7 +24,7 @@
 enum { USER_MAX = 200 };
 
 static const char *const folders[] = {
-	"blobs", "blobs/sha256", "blobs/sha512", "layers", "images", "refs", "uses", "partial", "staging",
+	"blobs", "blobs/sha256", "blobs/sha512", "layers", "erofs", "images", "refs", "uses", "partial", "staging",
 };
 
 int store_default_path(char **ret_path)

@@ -98,6 +98,19 @@ int image_load(const struct store *store, const char *digest, struct image **ret
  */
 int image_layers(const struct store *store, const struct image *image, struct str_list *ret);
 
+/*
+ * image_erofs() - the image's layers as one file, an EROFS file system, if it has been made (image/erofs.h)
+ *
+ * Uncompressed, every file's data in whole blocks, its size a multiple of 2 MiB: it can be mounted as it is or over a loop
+ * device, be a disk of a virtual machine, or be mapped into its memory (pmem) with dax. It is read-only for good, and shared
+ * by all who use it.
+ * @ret_path: absolute, the caller's; stays as image_layers() do. NULL: only whether it is there
+ *
+ * Return: 0, EROFS_MISSING (nothing recorded): 'nacelle-image erofs IMAGE' makes it; or a recorded failure.
+ */
+enum { EROFS_MISSING = 1 };
+int image_erofs(const struct store *store, const struct image *image, char **ret_path);
+
 /* image_config() - the image's config as JSON (OCI image-spec; the process is under "config"). Return: 0 or a recorded failure. */
 int image_config(const struct store *store, const struct image *image, json_t **ret);
 

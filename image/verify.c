@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "image/digest.h"
+#include "image/erofs.h"
 #include "image/gc.h"
 #include "image/install.h"
 #include "image/internal.h"
@@ -192,12 +193,33 @@ static int layers_check(struct verify *v, const struct image *image)
 	return r < 0 ? r : damaged ? VERIFY_DAMAGED : 0;
 }
 
+/* It can be made again at any time, so to mend it is to remove it. */
+static int erofs_file_check(const struct verify *v, const struct image *image)
+{
+	const char *chain = image->layers[image->layer_count - 1].chain;
+	cleanup_free char *name = NULL;
+	int r = erofs_check(v->store, image);
+
+	if (r != EROFS_DAMAGED)
+		return r < 0 ? r : 0;
+	r = str_format(&name, "EROFS of %.12s", chain);
+	if (r >= 0 && v->repair)
+		r = erofs_remove(v->store, chain);
+	if (r < 0)
+		return r;
+	found(v, name, v->repair ? "the file is damaged; removed" : "the file is damaged", v->repair);
+	return v->repair ? 0 : VERIFY_DAMAGED;
+}
+
 int image_verify(struct verify *v, const struct image *image)
 {
-	int r = blobs_check(v, image);
+	int r = blobs_check(v, image), erofs;
 
-	if (r == 0)
-		return layers_check(v, image);
+	if (r == 0) {
+		r = layers_check(v, image);
+		erofs = r < 0 ? 0 : erofs_file_check(v, image);
+		return erofs ? erofs : r;
+	}
 	if (r == VERIFY_DAMAGED && v->repair) {
 		int forgotten = image_forget(v->store, image->manifest);
 

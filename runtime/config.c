@@ -118,28 +118,6 @@ static int owner_check(const char *path, int fd)
 	return 0;
 }
 
-/* Objects in it ("defaults") merge by key, all else replaces. */
-static int config_lay_over(json_t *config, json_t *over)
-{
-	const char *key;
-	json_t *v;
-
-	json_object_foreach(over, key, v) {
-		json_t *old = json_object_get(config, key);
-		int r = 0;
-
-		if (json_is_null(v))
-			continue;
-		if (json_is_object(old) && json_is_object(v))
-			r = json_object_update(old, v);
-		else
-			r = json_object_set(config, key, v);
-		if (r < 0)
-			return fail(ENOMEM, "read the configuration");
-	}
-	return 0;
-}
-
 static int file_load(json_t *config, const char *path)
 {
 	/* O_NONBLOCK: a FIFO must not make us wait. */
@@ -157,7 +135,7 @@ static int file_load(json_t *config, const char *path)
 	if (r < 0)
 		return r;
 	r = config_check(v);
-	return r < 0 ? fail_in(r, "%s", path) : config_lay_over(config, v);
+	return r < 0 ? fail_in(r, "%s", path) : json_lay_over(config, v);
 }
 
 /* Of the user: relative values are as unset (XDG base directory specification). */

@@ -85,16 +85,16 @@ static int program_run(char *const *args, bool quiet, int *ret_status)
 	return 0;
 }
 
-static int fetch(const struct settings *s, const char *name)
+/* nacelle-image VERB NAME, with the store as configured. Return: 0 with its status, or a recorded failure. */
+static int verb_run(const struct settings *s, const char *verb, const char *name, int *ret_status)
 {
-	cleanup_fd int fd = programs_open("nacelle-image", "the program that fetches images");
+	cleanup_fd int fd = programs_open("nacelle-image", "the program that knows images");
 	char program[sizeof("/proc/self/fd/-2147483648")];
-	const char *args[8] = { program, "pull" };
+	const char *args[8] = { program, verb };
 	size_t n = 2;
-	int status = 0, r;
 
 	if (fd < 0)
-		return fail_in(fd, "image '%s' is not stored", name);
+		return fd;
 	(void)snprintf(program, sizeof(program), "/proc/self/fd/%d", fd);
 	if (s->store) {
 		args[n++] = "--store";
@@ -109,9 +109,15 @@ static int fetch(const struct settings *s, const char *name)
 		return fail_plain(EINVAL, "image '%s': a name does not begin with '-'", name);
 	args[n] = name;
 	/* posix_spawn(3) takes what it never writes as char *const *. */
-	r = program_run((char *const *)(void *)args, true, &status);
+	return program_run((char *const *)(void *)args, true, ret_status);
+}
+
+static int fetch(const struct settings *s, const char *name)
+{
+	int status = 0, r = verb_run(s, "pull", name, &status);
+
 	if (r < 0)
-		return r;
+		return fail_in(r, "image '%s' is not stored", name);
 	return status == 0 ? 0 : fail_plain(ENOENT, "image '%s' is not stored, and cannot be fetched ('nacelle-image pull %s', or "
 					    "'nacelle-image load' for an archive)", name, name);
 }
@@ -205,6 +211,38 @@ int image_root_find(const char *name, struct image_root *ret)
 	}
 	*ret = root;
 	return 0;
+}
+
+/* Return: as image_erofs(). */
+static int erofs_find(struct settings *s, const char *manifest, char **ret_path)
+{
+	cleanup_store struct store *store = NULL;
+	cleanup_image struct image *image = NULL;
+	int r = open_store(s, &store);
+
+	if (r == 0)
+		r = image_load(store, manifest, &image);
+	if (r > 0)
+		return fail_plain(ENOENT, "image '%s' is not stored any more", manifest);
+	return r < 0 ? r : image_erofs(store, image, ret_path);
+}
+
+int image_root_erofs(const char *manifest, char **ret_path)
+{
+	struct settings s = { .store = NULL };
+	int r = erofs_find(&s, manifest, ret_path), status = 0;
+
+	if (r == EROFS_MISSING) {
+		r = verb_run(&s, "erofs", manifest, &status);
+		if (r == 0 && status != 0)
+			r = fail_plain(EIO, "'nacelle-image erofs' has failed");
+		settings_done(&s);
+		s = (struct settings){ .store = NULL };
+		if (r == 0)
+			r = erofs_find(&s, manifest, ret_path);
+	}
+	settings_done(&s);
+	return r > 0 ? fail_plain(ENOENT, "the EROFS of image '%s' was made, and is gone again", manifest) : r;
 }
 
 char *image_root_stored(const char *name)

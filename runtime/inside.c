@@ -23,6 +23,8 @@
 #include "runtime/idmap.h"
 #include "runtime/image-root.h"
 #include "runtime/kept.h"
+#include "runtime/lower.h"
+#include "runtime/mount-fs.h"
 #include "runtime/mount-source.h"
 #include "runtime/mounts.h"
 #include "runtime/overlay.h"
@@ -165,10 +167,14 @@ static int root_mount_again(const struct container_place *place, const struct ke
 	r.bundle = k->state.bundle;
 	r.upper = upper;
 	r.again = true;
+	/* Its marks are what such a namespace may write. */
+	r.userns = k->spec->linux_.namespaces[NS_USER].wanted;
 	err = volumes_find(place, k, &volumes);
 	r.volumes = volumes;
 	if (err == 0)
 		err = mount_sources_take(&r);
+	if (err == 0 && overlay_wanted(k->spec))
+		err = lowers_take(&r);
 	if (err == 0)
 		err = namespace_own(&r);
 	if (err == 0)
@@ -237,6 +243,37 @@ static int upper_open(const struct container_place *place, const struct kept *k,
 	return *ret_fd < 0 ? fail(errno, "open '%s'", path) : 0;
 }
 
+/* What a container's users wrote, with the ids that they have inside: an image's files have no others. */
+static int upper_unmap(const struct kept *k, int *fd)
+{
+	const struct spec_linux *l = &k->spec->linux_;
+	const size_t count = l->uid_mapping_count + l->gid_mapping_count;
+	cleanup_free struct spec_id_map *back = NULL;
+	cleanup_fd int userns = -1, tree = -1;
+	int r;
+
+	if (!l->namespaces[NS_USER].wanted || l->uid_mapping_count == 0 || geteuid() != 0)
+		return 0;
+	back = calloc(count, sizeof(*back));
+	if (!back)
+		return fail(ENOMEM, "id maps");
+	for (size_t i = 0; i < count; i++) {
+		const struct spec_id_map *m = i < l->uid_mapping_count ? &l->uid_mappings[i] :
+								       &l->gid_mappings[i - l->uid_mapping_count];
+
+		back[i] = (struct spec_id_map){ .container_id = m->host_id, .host_id = m->container_id, .size = m->size };
+	}
+	userns = idmap_userns(back, l->uid_mapping_count, back + l->uid_mapping_count, l->gid_mapping_count);
+	r = userns < 0 ? userns : mount_tree_of(*fd, false, &tree);
+	if (r == 0)
+		r = mount_idmap(tree, false, userns);
+	if (r < 0)
+		return userns < 0 ? r : fail(-r, "map the ids of what was written back (its file system may not be able to)");
+	(void)close(*fd);
+	*fd = steal_fd(&tree);
+	return 0;
+}
+
 int changes_open(const struct container_place *place, const char *id, struct changes *ret)
 {
 	struct kept k cleanup_kept = KEPT_NONE;
@@ -248,6 +285,8 @@ int changes_open(const struct container_place *place, const char *id, struct cha
 		return r;
 	manifest = spec_annotation(k.spec, SHORT_ANNOTATION IMAGE_ANNOTATION);
 	r = upper_open(place, &k, &c.upper);
+	if (r == 0)
+		r = upper_unmap(&k, &c.upper);
 	if (r == 0 && manifest)
 		r = str_copy(&c.manifest, manifest);
 	if (r == 0 && k.state.image_store)
@@ -287,6 +326,8 @@ static int lower_mount(const struct kept *k, int *ret_root)
 	spec.linux_.masked_paths.count = 0;
 	r.spec = &spec;
 	r.bundle = k->state.bundle;
+	if (err == 0)
+		err = lowers_take(&r);
 	if (err == 0)
 		err = namespace_own(&r);
 	if (err == 0)

@@ -20,13 +20,13 @@
 #include "runtime/base/cleanup.h"
 #include "runtime/base/error.h"
 #include "runtime/base/fd.h"
-#include "runtime/copyup.h"
 #include "runtime/mount-fs.h"
 #include "runtime/mount-source.h"
 #include "runtime/overlay.h"
 #include "runtime/rootfs.h"
 #include "runtime/spec.h"
 #include "runtime/target.h"
+#include "runtime/tree-copy.h"
 #include "runtime/volume-use.h"
 
 static bool is_type(const struct spec_mount *m, const char *type)
@@ -194,6 +194,7 @@ static bool has_mode(const struct spec_mount *m)
 static int tmpfs_fill(const struct spec_mount *m, int tree, int target)
 {
 	struct stat st;
+	int r;
 
 	if (!is_type(m, "tmpfs"))
 		return 0;
@@ -203,7 +204,10 @@ static int tmpfs_fill(const struct spec_mount *m, int tree, int target)
 		if (fchmodat(tree, ".", st.st_mode & 07777, 0) < 0)
 			return fail(errno, "set the mode");
 	}
-	return m->tmpcopyup ? copyup(target, tree) : 0;
+	if (!m->tmpcopyup)
+		return 0;
+	r = tree_copy_content(&(struct tree_copy){ .one_mount = true, .owners = true, .rights = true }, target, tree);
+	return r < 0 ? fail_in(r, "copy what is covered") : 0;
 }
 
 /*

@@ -27,6 +27,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/str.h"
+#include "runtime/lower.h"
 #include "runtime/mount-fs.h"
 #include "runtime/rootfs.h"
 #include "runtime/spec.h"
@@ -37,6 +38,7 @@ enum { PAGE = 4096, FD_PATH_MAX = sizeof("/proc/self/fd/-2147483648") };
 struct layer {
 	char *path;
 	int fd;
+	bool is_tree; /* the parent took it: the fd is a mount */
 };
 
 /* What the options say, and what was opened for it. */
@@ -82,26 +84,8 @@ static int path_absolute(const struct rootfs *r, const char *path, char **ret_pa
 			      : str_format(ret_path, "%s/%s", r->bundle, path);
 }
 
-static int layer_add(const struct rootfs *r, struct overlay *o, const char *path)
-{
-	struct layer *grown = realloc(o->layers, (o->layer_count + 1) * sizeof(*grown));
-	struct layer *layer;
-	int err;
-
-	if (!grown)
-		return fail(ENOMEM, "layers");
-	o->layers = grown;
-	layer = &grown[o->layer_count++];
-	*layer = (struct layer){ .fd = -1 };
-	err = path_absolute(r, path, &layer->path);
-	if (err < 0)
-		return err;
-	layer->fd = open(layer->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return layer->fd < 0 ? fail(errno, "layer '%s'", layer->path) : 0;
-}
-
 /* "a:b:c", where a backslash keeps the character behind it. */
-static int layers_split(const struct rootfs *r, struct overlay *o, const char *value)
+static int layers_split(const char *value, struct str_list *ret)
 {
 	cleanup_free char *one = malloc(strlen(value) + 1);
 	size_t len = 0;
@@ -116,7 +100,7 @@ static int layers_split(const struct rootfs *r, struct overlay *o, const char *v
 			one[len++] = *p;
 		} else {
 			one[len] = '\0';
-			err = len > 0 ? layer_add(r, o, one)
+			err = len > 0 ? str_list_add(ret, one)
 				      : fail_plain(EINVAL, "lowerdir: an empty path");
 			if (err < 0)
 				return err;
@@ -127,14 +111,56 @@ static int layers_split(const struct rootfs *r, struct overlay *o, const char *v
 	}
 }
 
+int overlay_layers(const struct rootfs *r, struct str_list *ret)
+{
+	const struct spec_mount *m = &r->spec->mounts[0];
+	int err = 0;
+
+	for (size_t i = 0; i < m->fs_options.count && err >= 0; i++) {
+		const char *one = str_starts(m->fs_options.items[i], "lowerdir+=");
+		const char *several = str_starts(m->fs_options.items[i], "lowerdir=");
+
+		if (one)
+			err = str_list_add(ret, one);
+		else if (several)
+			err = layers_split(several, ret);
+	}
+	for (size_t i = 0; i < ret->count && err >= 0; i++) {
+		char *path = NULL;
+
+		err = path_absolute(r, ret->items[i], &path);
+		if (err >= 0) {
+			free(ret->items[i]);
+			ret->items[i] = path;
+		}
+	}
+	return err;
+}
+
+static int layer_add(const struct rootfs *r, struct overlay *o, const char *path)
+{
+	struct layer *grown = realloc(o->layers, (o->layer_count + 1) * sizeof(*grown));
+	int mount = lower_find_taken(r, path), err;
+	struct layer *layer;
+
+	if (!grown)
+		return fail(ENOMEM, "layers");
+	o->layers = grown;
+	layer = &grown[o->layer_count++];
+	*layer = (struct layer){ .fd = -1, .is_tree = mount >= 0 };
+	err = str_copy(&layer->path, path);
+	if (err < 0)
+		return err;
+	layer->fd = mount >= 0 ? fcntl(mount, F_DUPFD_CLOEXEC, 3) : open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return layer->fd < 0 ? fail(errno, "layer '%s'", layer->path) : 0;
+}
+
 static int option_read(const struct rootfs *r, struct overlay *o, const char *option)
 {
 	const char *value;
 
-	if ((value = str_starts(option, "lowerdir+=")))
-		return layer_add(r, o, value);
-	if ((value = str_starts(option, "lowerdir=")))
-		return layers_split(r, o, value);
+	if (str_starts(option, "lowerdir+=") || str_starts(option, "lowerdir="))
+		return 0;
 	if ((value = str_starts(option, "upperdir=")))
 		return path_absolute(r, value, &o->upper_path);
 	if ((value = str_starts(option, "workdir=")))
@@ -164,8 +190,14 @@ static int option_read(const struct rootfs *r, struct overlay *o, const char *op
 static int options_read(const struct rootfs *r, struct overlay *o)
 {
 	const struct spec_mount *m = &r->spec->mounts[0];
-	int err;
+	struct str_list layers = { .items = NULL };
+	int err = overlay_layers(r, &layers);
 
+	for (size_t i = 0; i < layers.count && err >= 0; i++)
+		err = layer_add(r, o, layers.items[i]);
+	str_list_done(&layers);
+	if (err < 0)
+		return err;
 	for (size_t i = 0; i < m->fs_options.count; i++) {
 		err = option_read(r, o, m->fs_options.items[i]);
 		if (err < 0)
@@ -318,8 +350,11 @@ static int upper_tmpfs_open(struct rootfs *r, struct overlay *o)
 static int upper_disk_open(const struct rootfs *r, struct overlay *o)
 {
 	cleanup_fd int folder = -1;
-	int err = folder_open(AT_FDCWD, r->upper, &folder);
+	int err;
 
+	if (r->upper_tree >= 0)
+		return upper_open_in(o, r->upper_tree, r->again);
+	err = folder_open(AT_FDCWD, r->upper, &folder);
 	return err < 0 ? err : upper_open_in(o, folder, r->again);
 }
 
@@ -431,7 +466,7 @@ static int mount_by_page(const struct overlay *o, uint64_t attrs, int *ret_mount
 /* A single layer that nobody writes to is no overlay: the kernel wants two. */
 static int mount_single(const struct overlay *o, uint64_t attrs, int *ret_mount)
 {
-	int r = mount_tree(o->layers[0].path, false, ret_mount);
+	int r = mount_tree_of(o->layers[0].fd, false, ret_mount);
 
 	if (r == 0)
 		r = mount_change(*ret_mount, false, attrs | MOUNT_ATTR_RDONLY, 0, MS_PRIVATE);
@@ -466,13 +501,74 @@ static bool resource_right_is_held(void)
 	return held == CAP_SET;
 }
 
+static int tree_attach(int tree)
+{
+	return move_mount(tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
+/*
+ * What the parent took is attached over "/" while the overlay is made, one on the other: the kernel takes no layer from
+ * outside of our mount namespace. It hides nothing there (rootfs.c).
+ */
+static int trees_attach(const struct rootfs *r, const struct overlay *o, int *ret_first)
+{
+	int err = 0;
+
+	if (r->upper_tree >= 0) {
+		err = tree_attach(r->upper_tree);
+		*ret_first = r->upper_tree;
+	}
+	for (size_t i = 0; i < o->layer_count && err >= 0; i++) {
+		if (!o->layers[i].is_tree)
+			continue;
+		err = tree_attach(o->layers[i].fd);
+		if (*ret_first < 0)
+			*ret_first = o->layers[i].fd;
+	}
+	return err < 0 ? fail(-err, "attach the layers") : 0;
+}
+
+/*
+ * The overlay has mounts of its own of all of them. umount2(2) takes what is on top of the path that it is given, until the
+ * first one itself is gone, and with it the path.
+ */
+static int trees_detach(int first)
+{
+	char path[FD_PATH_MAX];
+
+	if (first < 0)
+		return 0;
+	while (umount2(fd_path(first, path), MNT_DETACH) == 0)
+		;
+	return errno == EINVAL ? 0 : fail(errno, "detach the layers");
+}
+
+/* The overlay of mount(2) sits on top of the trees: a copy of it does not. */
+static int page_take(const struct overlay *o, uint64_t attrs, int first, int *ret_tree)
+{
+	cleanup_fd int root = -1;
+	int err = mount_by_page(o, attrs, &root);
+
+	if (err < 0)
+		return err;
+	if (first < 0) {
+		*ret_tree = steal_fd(&root);
+		return 0;
+	}
+	err = mount_tree_of(root, false, ret_tree);
+	return err < 0 ? fail(-err, "take the overlay") : 0;
+}
+
 static int overlay_make(struct rootfs *r, struct overlay *o, int *ret_root)
 {
 	const struct spec_mount *m = &r->spec->mounts[0];
 	uint64_t attrs = m->attr_set | m->rec_set;
 	cleanup_fd int tree = -1;
-	int err = options_read(r, o);
+	int err = options_read(r, o), first = -1;
 
+	if (err < 0)
+		return err;
+	err = trees_attach(r, o, &first);
 	if (err < 0)
 		return err;
 	if (o->upper_tmpfs)
@@ -483,17 +579,24 @@ static int overlay_make(struct rootfs *r, struct overlay *o, int *ret_root)
 		err = upper_folder_open(o);
 	if (err < 0)
 		return err;
-	if (o->layer_count == 1 && o->upper < 0) {
+	if (o->layer_count == 1 && o->upper < 0)
 		err = mount_single(o, attrs, &tree);
-	} else {
+	else
 		err = mount_layer_by_layer(o, attrs, &tree);
-		if (err == OVERLAY_OLD)
-			return mount_by_page(o, attrs, ret_root);
+	if (err == OVERLAY_OLD) {
+		err = page_take(o, attrs, first, &tree);
+		if (err >= 0 && first < 0) {
+			*ret_root = steal_fd(&tree);
+			return 0;
+		}
 	}
+	if (err >= 0)
+		err = trees_detach(first);
 	if (err < 0)
 		return err;
-	if (move_mount(tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
-		return fail(errno, "attach the root");
+	err = tree_attach(tree);
+	if (err < 0)
+		return fail(-err, "attach the root");
 	*ret_root = steal_fd(&tree);
 	return 0;
 }

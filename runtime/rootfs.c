@@ -21,6 +21,7 @@
 #include "runtime/base/cleanup.h"
 #include "runtime/base/error.h"
 #include "runtime/base/fd.h"
+#include "runtime/lower.h"
 #include "runtime/mount-fs.h"
 #include "runtime/mount-source.h"
 #include "runtime/no-pivot.h"
@@ -69,6 +70,8 @@ int rootfs_prepare(struct rootfs *r)
 	if (err < 0)
 		return err;
 	err = mount_sources_take(r);
+	if (err >= 0 && overlay_wanted(r->spec))
+		err = lowers_take(r);
 	if (err < 0)
 		return err;
 	/* Only root has trees to give that the child could not take. */
@@ -307,6 +310,7 @@ void rootfs_done(struct rootfs *r)
 		if (r->late && r->late[i] >= 0)
 			(void)close(r->late[i]);
 	}
+	lowers_done(r);
 	free(steal_ptr(&r->sources));
 	free(steal_ptr(&r->late));
 }

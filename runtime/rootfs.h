@@ -37,13 +37,16 @@ struct rootfs {
 	int null; /* mount of the host's /dev/null, for masks; -1: none needed */
 	int root_tree; /* the root as a tree that the parent took, or -1 */
 	int *sources; /* per mount of the spec: a tree that the parent took, or -1; or NULL */
+	struct lower *lowers; /* layers that the parent took (lower.h), or NULL */
+	size_t lower_count;
+	int upper_tree; /* the upper's folder as a tree that the parent took, or -1 */
 	int *late; /* per mount of the spec: made read-only in rootfs_readonly(), or -1; or NULL */
 	mode_t old_umask; /* the umask is 0 from mounts_private() to the end of devices_make() */
 };
 
 #define ROOTFS_NONE \
 	{ \
-		.root = -1, .null = -1, .root_tree = -1 \
+		.root = -1, .null = -1, .root_tree = -1, .upper_tree = -1 \
 	}
 
 /*

@@ -182,7 +182,9 @@ static int layers_take(struct short_form *s, const struct image_root *root)
 		return fail(ENOMEM, "make a spec");
 	json_decref(s->layers);
 	s->layers = layers;
-	return 0;
+	json_decref(s->image);
+	s->image = json_string(root->manifest);
+	return s->image ? 0 : fail(ENOMEM, "make a spec");
 }
 
 static int root_apply(struct short_form *s, const struct json_at *at, const struct image_root *root)

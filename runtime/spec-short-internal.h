@@ -22,6 +22,8 @@ struct short_form {
 	json_t *entrypoint, *args;
 	bool args_of_image; /* they are an image's Cmd, which goes with its own entrypoint alone */
 	json_t *layers; /* absolute paths, lowest first */
+	json_t *image; /* digest of the manifest that the layers are of; NULL: they are folders of the user's */
+	bool lower_erofs; /* they are to be one file system */
 	json_t *upper; /* "auto", "tmpfs", "disk" or an absolute path */
 	json_t *rootfs_size; /* bytes */
 
@@ -52,7 +54,7 @@ short_apply short_entrypoint, short_args, short_env, short_env_file, short_user,
 /* spec-short-security.c */
 short_apply short_cap_add, short_cap_drop, short_security;
 /* spec-short-mounts.c */
-short_apply short_layers, short_upper, short_rootfs_size, short_read_only, short_tmpfs, short_volumes, short_devices;
+short_apply short_layers, short_lower, short_upper, short_rootfs_size, short_read_only, short_tmpfs, short_volumes, short_devices;
 /* spec-short-linux.c */
 short_apply short_name, short_hostname, short_memory, short_cpus, short_pids, short_sysctl,
 	short_labels, short_vm;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Short keys about files: the root made of layers, tmpfs, volumes, and device nodes. */
+#include "runtime/image-root.h"
 #include "runtime/spec-short-internal.h"
 
 #include <errno.h>
@@ -39,6 +40,40 @@ int short_layers(struct short_form *s, const struct json_at *at, json_t *v)
 	}
 	json_decref(s->layers);
 	s->layers = steal_ptr(&layers);
+	json_decref(s->image);
+	s->image = NULL;
+	return 0;
+}
+
+int short_lower(struct short_form *s, const struct json_at *at, json_t *v)
+{
+	const char *word = json_string_value(v);
+
+	if (!word || (!str_eq(word, "layers") && !str_eq(word, "erofs")))
+		return json_fail(at, "must be \"layers\" or \"erofs\"");
+	s->lower_erofs = str_eq(word, "erofs");
+	return 0;
+}
+
+/* The layers of the image become the one file. */
+static int lower_finish(struct short_form *s)
+{
+	cleanup_free char *path = NULL;
+	json_t *layers;
+	int r;
+
+	if (!s->lower_erofs)
+		return 0;
+	if (!s->image)
+		return fail_plain(EINVAL, "lower: \"erofs\" is for an 'image'; a file that is there already can be one of the 'layers'");
+	r = image_root_erofs(json_string_value(s->image), &path);
+	if (r < 0)
+		return fail_in(r, "lower");
+	layers = json_pack("[s]", path);
+	if (!layers)
+		return fail_memory();
+	json_decref(s->layers);
+	s->layers = layers;
 	return 0;
 }
 
@@ -183,6 +218,8 @@ int short_root_finish(struct short_form *s)
 		return fail_plain(
 			EINVAL,
 			"layers: the document has an OCI root of its own: give one of the two");
+	if (lower_finish(s) < 0)
+		return -EINVAL;
 	options = overlay_options(s);
 	if (!options)
 		return -ENOMEM;

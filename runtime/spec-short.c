@@ -18,6 +18,8 @@ const struct short_key short_keys[] = {
 	{ "image", short_image, "string", "image to run, from the store or a registry" },
 	{ "layers", short_layers, "array of paths",
 	  "directories stacked to be the root, lowest first" },
+	{ "lower", short_lower, "string",
+	  "how the image's layers are mounted: \"layers\" (the default), or \"erofs\": as one file system made of them" },
 	{ "upper", short_upper, "string",
 	  "where changes to the layers go: \"tmpfs\" or \"disk\", until it is deleted, \"auto\" (the default) or a directory" },
 	{ "read_only", short_read_only, "boolean", "the payload cannot write to its root" },
@@ -320,6 +322,7 @@ int spec_expand(json_t *v, json_t *overrides, json_t *defaults, const char *fold
 	json_decref(s.args);
 	json_decref(s.layers);
 	json_decref(s.upper);
+	json_decref(s.image);
 	json_decref(s.rootfs_size);
 	if (r < 0) {
 		json_decref(s.doc);

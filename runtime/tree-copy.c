@@ -35,7 +35,10 @@ static gid_t group_of(const struct tree_copy *how, const struct stat *st)
 	return how->owners ? st->st_gid : how->gid;
 }
 
-/* A file system without them, or on which they may not be set, is fine for all but capabilities and what asked for owners. */
+/*
+ * Those of users may be lost on a file system that has none (tmpfs before Linux 6.6); that they may not be set is fine for all but
+ * what asked for owners.
+ */
 static int xattrs_copy(const struct tree_copy *how, int in, int out)
 {
 	cleanup_free char *list = malloc(XATTR_LIST_MAX), *value = malloc(XATTR_SIZE_MAX);
@@ -52,7 +55,9 @@ static int xattrs_copy(const struct tree_copy *how, int in, int out)
 		if (str_starts(name, "user.overlay."))
 			continue;
 		n = fgetxattr(in, name, value, XATTR_SIZE_MAX);
-		if (n >= 0 && fsetxattr(out, name, value, (size_t)n, 0) < 0 && how->owners)
+		if (n < 0 || fsetxattr(out, name, value, (size_t)n, 0) == 0 || !how->owners)
+			continue;
+		if (errno != EOPNOTSUPP || !str_starts(name, "user."))
 			return fail(errno, "copy the attribute '%s'", name);
 	}
 	return 0;

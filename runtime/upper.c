@@ -16,6 +16,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/log.h"
 #include "runtime/container.h"
+#include "runtime/idmap.h"
 #include "runtime/overlay.h"
 #include "runtime/quota.h"
 #include "runtime/spec.h"
@@ -81,7 +82,7 @@ static int limit_set(int dir, const char *name, int64_t size)
 }
 
 /* @wanted: by name, and not just where it can be. Return: 0, UPPER_NONE, or a recorded failure. */
-static int folder_new(const char *data, const char *boot, const char *name, bool wanted, int64_t size)
+static int folder_new(const char *data, const char *boot, const char *name, bool wanted, int64_t size, uid_t uid, gid_t gid)
 {
 	cleanup_free char *path = NULL;
 	cleanup_fd int uppers = -1, ours = -1;
@@ -106,6 +107,9 @@ static int folder_new(const char *data, const char *boot, const char *name, bool
 		return r;
 	if (mkdirat(ours, name, 0700) < 0)
 		return fail(errno, "make '%s'", name);
+	/* Of the user namespace's root, who makes overlay's own folders in it. */
+	if ((uid != geteuid() || gid != getegid()) && fchownat(ours, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
+		return fail(errno, "set the owner of '%s'", name);
 	r = size > 0 ? limit_set(ours, name, size) : 0;
 	if (r == 0)
 		return 0;
@@ -119,6 +123,7 @@ static int folder_new(const char *data, const char *boot, const char *name, bool
 int upper_create(const struct container_place *place, const struct state_dir *dir, const char *boot, const char *id,
 		 const struct spec *spec, bool passing, char **ret_path)
 {
+	const struct spec_linux *l = &spec->linux_;
 	bool wanted = has_option(spec, UPPER_OPTION);
 	char name[STATE_NAME_SIZE];
 	int64_t size = 0;
@@ -129,14 +134,14 @@ int upper_create(const struct container_place *place, const struct state_dir *di
 	/* A root that is sealed gets its mount points in it, and nothing else. */
 	if (!wanted && (passing || spec->linux_.namespaces[NS_USER].wanted || spec->root_readonly))
 		return 0;
-	if (spec->linux_.namespaces[NS_USER].wanted)
-		return fail_plain(ENOTSUP, "upper: \"disk\" is not supported in a user namespace yet: give \"tmpfs\" or a folder");
 	r = size_read(spec, &size);
 	if (r == 0)
 		r = state_name(dir, id, name);
 	if (r < 0)
 		return r;
-	r = folder_new(place->data, boot, name, wanted, size);
+	r = folder_new(place->data, boot, name, wanted, size,
+		       geteuid() == 0 ? idmap_host_id(0, l->uid_mappings, l->uid_mapping_count) : geteuid(),
+		       geteuid() == 0 ? idmap_host_id(0, l->gid_mappings, l->gid_mapping_count) : getegid());
 	if (r == UPPER_NONE)
 		return 0;
 	if (r < 0)

@@ -34,6 +34,7 @@ const struct verb verbs[] = {
 	{ "rmi",     verb_rmi,     1, 64, "IMAGE...",           "remove names, and images that have no name left" },
 	{ "prune",   verb_prune,   0, 0,  "",                   "remove what no image needs" },
 	{ "verify",  verb_verify,  0, 64, "[IMAGE...]",         "compare what is stored with its digests" },
+	{ "erofs",   verb_erofs,   1, 1,  "IMAGE",              "make the one file system (EROFS) of an image's layers, and print its path" },
 	{ .name = NULL },
 };
 /* clang-format on */

@@ -48,6 +48,7 @@ VERB(tag);
 VERB(rmi);
 VERB(prune);
 VERB(verify);
+VERB(erofs);
 
 /*
  * options_read() - options and operands of one verb

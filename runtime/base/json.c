@@ -163,3 +163,24 @@ int json_object_read(const struct json_at *at, json_t *v, const struct json_fiel
 	}
 	return 0;
 }
+
+int json_lay_over(json_t *object, json_t *over)
+{
+	const char *key;
+	json_t *v;
+
+	json_object_foreach(over, key, v) {
+		json_t *old = json_object_get(object, key);
+		int r = 0;
+
+		if (json_is_null(v))
+			continue;
+		if (json_is_object(old) && json_is_object(v))
+			r = json_object_update(old, v);
+		else
+			r = json_object_set(object, key, v);
+		if (r < 0)
+			return fail(ENOMEM, "put one object over another");
+	}
+	return 0;
+}

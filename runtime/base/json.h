@@ -159,6 +159,15 @@ json_t *json_from_u64(uint64_t value);
 /* json_clamped() - whether @v is any integer, with its value, at most INT64_MAX, in @ret. */
 bool json_clamped(const json_t *v, int64_t *ret);
 
+/*
+ * json_lay_over() - put the members of one object over those of another
+ * @over: members that are objects on both sides merge, by key and one level deep; null leaves what is there; all else replaces.
+ *	NULL: nothing
+ *
+ * Return: 0 or a recorded failure.
+ */
+int json_lay_over(json_t *object, json_t *over);
+
 /* json_of_map() - the object that json_get_map() has read into @list. Return: new reference, or NULL without memory. */
 json_t *json_of_map(const struct str_list *list);
 

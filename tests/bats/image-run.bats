@@ -263,7 +263,7 @@ setup_file()
 	nacelle run ./spec.json
 }
 
-@test "upper disk: a failed start and another boot leave nothing, a user namespace is refused" {
+@test "upper disk: a failed start and another boot leave nothing" {
 	echo '{"image":"plain","upper":"disk","args":["/not-there"]}' >spec.json
 	run -127 nacelle run ./spec.json
 	[ -z "$(find "$DATA/uppers" -mindepth 2)" ]
@@ -274,9 +274,90 @@ setup_file()
 	is /g
 	[ -z "$(find "$DATA/uppers" -path '*another-boot*' -o -mindepth 2)" ]
 	[ -e /etc/passwd ]
-	jq '. + { linux: { namespaces: [{ type: "user" }], uidMappings: [{ containerID: 0, hostID: 100000, size: 65536 }], gidMappings: [{ containerID: 0, hostID: 100000, size: 65536 }] } }' spec.json >user.json
-	run -125 nacelle run ./user.json
-	has 'upper: "disk" is not supported in a user namespace'
+	nothing_left
+}
+
+mapped='. + { linux: { namespaces: [{ type: "user" }], uidMappings: [{ containerID: 0, hostID: 100000, size: 65536 }], gidMappings: [{ containerID: 0, hostID: 200000, size: 65536 }] } }'
+
+# ids_can_be_mapped - or the refusal is one line: tmpfs, where the store is, has id-mapped mounts since Linux 6.3
+ids_can_be_mapped()
+{
+	nacelle run "$1" >said 2>&1 && return
+	grep -q "map its ids" said
+	[ "$(wc -l <said)" = 1 ]
+	[[ $(uname -r) == [1-5].* || $(uname -r) == 6.[0-2].* ]]
+	return 1
+}
+
+@test "a user namespace sees the image's files as its own, with its changes in memory and on the disk" {
+	keeps
+	echo '{"image":"plain","args":["sh","-c","stat -c %u:%g /bin /etc/passwd; echo x >>/etc/passwd; rm /etc/group; grep -c \" - ext4\\| - erofs\" /proc/self/mountinfo; echo >/tmp/ready; sleep 1000"]}' >own.json
+	jq "$mapped | .args[2] |= sub(\"; sleep.*\"; \"\")" own.json >memory.json
+	jq '.upper = "disk"' memory.json >passing.json
+	jq "$mapped | .upper = \"disk\"" own.json >disk.json
+	ids_can_be_mapped ./memory.json || return 0
+	for spec in memory passing; do
+		run -0 nacelle run "./$spec.json"
+		[ "${lines[*]}" = "0:0 0:0 0" ]
+	done
+	nacelle run -d --name "$ID" ./disk.json
+	nacelle exec "$ID" sh -c 'until [ -e /tmp/ready ]; do sleep 0.1; done'
+	run -0 find "$DATA/uppers" -path '*/upper/etc/passwd' -printf '%U:%G'
+	is 100000:200000
+	run -0 nacelle diff "$ID"
+	has "D /etc/group"
+	nacelle stop -t 0 "$ID"
+	# from outside, ended: the marks are still understood
+	run -0 sh -c "'$NACELLE' --root '$STATE' --data '$DATA' cp '$ID:/etc' - | tar tvf - --numeric-owner"
+	not has group
+	nacelle commit "$ID" committed
+	nacelle delete --force "$ID"
+	[ -z "$(find "$DATA/uppers" -mindepth 2)" ]
+	run -0 sh -c "'$IMAGE' export committed | tar tvf - --numeric-owner etc/passwd"
+	[[ $output == *" 0/0 "* ]]
+	run -0 nacelle run plain cat /etc/group
+}
+
+@test "lower erofs: the layers as one file system, made once, with changes over it" {
+	keeps
+	echo '{"image":"plain","lower":"erofs","args":["sh","-c","cat /etc/group >/g && ls /g; echo x >>/etc/passwd; grep -c \" / / rw\" /proc/self/mountinfo; grep -c \" - erofs\" /proc/self/mountinfo; true"]}' >spec.json
+	run -0 --separate-stderr nacelle run ./spec.json
+	[ "${lines[*]}" = "/g 1 0" ]
+	file=$("$IMAGE" erofs plain)
+	[ -f "$file" ]
+	inode=$(stat -c %i "$file")
+	run -0 nacelle run ./spec.json
+	[ "$(stat -c %i "$file")" = "$inode" ]
+	# none of the host's file systems is below or above it, and no loop device stays
+	run -0 losetup -j "$file"
+	[ -z "$output" ]
+	# on the disk, seen from outside
+	jq '.upper = "disk" | .args = ["sh", "-c", "rm /etc/group; echo n >/new; sleep 1000"]' spec.json >disk.json
+	nacelle run -d --name "$ID" ./disk.json
+	nacelle exec "$ID" sh -c 'until [ -s /new ]; do sleep 0.1; done'
+	run -0 nacelle diff "$ID"
+	has "A /new"
+	has "D /etc/group"
+	nacelle stop -t 0 "$ID"
+	run -0 nacelle cp "$ID:/new" -
+	nacelle delete --force "$ID"
+	# a file that is there already is a layer like any other
+	cp "$file" own.erofs
+	mkdir -p top/made
+	echo '{"layers":["./own.erofs","./top"],"args":["ls","-d","/made","/bin"]}' >layers.json
+	run -0 nacelle run ./layers.json
+	[ "${lines[*]}" = "/bin /made" ]
+	# what does not go
+	jq '.layers = ["./top"] | del(.image)' spec.json >none.json
+	run -125 nacelle run ./none.json
+	has "is for an 'image'"
+	one_line
+	jq '.lower = "squashfs"' spec.json >word.json
+	run -125 nacelle run ./word.json
+	one_line
+	head -c 65536 /dev/zero >own.erofs
+	run -125 nacelle run ./layers.json
+	has "own.erofs"
 	one_line
 	nothing_left
 }

@@ -110,6 +110,50 @@ load image-helpers
 	has "$blob"
 }
 
+@test "erofs: one file of all layers, the same each time, verified, gone with the image" {
+	layers_image img
+	image load -q -n one oci:img:v1
+	run --separate-stderr image erofs one
+	[ "$status" = 0 ]
+	file=$output
+	[ $(($(stat -c %s "$file") % (2 << 20))) = 0 ]
+	mkdir mnt
+	mount -o loop,ro -t erofs "$file" mnt
+	diff <(cd "$flat" && find . -printf '%p %y %m %U:%G %l\n' | sort) <(cd mnt && find . -printf '%p %y %m %U:%G %l\n' | sort)
+	same "$flat" mnt
+	umount mnt
+	cp "$file" before
+	image verify one
+	printf x | dd of="$file" bs=1 seek=3000 conv=notrunc status=none
+	run image verify one
+	[ "$status" = 1 ]
+	has "EROFS of"
+	image verify --repair one
+	[ ! -e "$file" ]
+	image erofs -q one
+	cmp before "$file"
+	# another image of the same layers keeps it
+	image tag one two
+	image rmi one
+	image prune
+	[ -e "$file" ]
+	image rmi two
+	[ -z "$(ls -A "$NACELLE_STORE/erofs")" ]
+	run image erofs one
+	[ "$status" = 125 ]
+	has "no image"
+}
+
+@test "erofs: without mkfs.erofs one line, and nothing is left" {
+	layers_image img
+	image load -q -n one oci:img:v1
+	LIMIT=20
+	run unshare --mount sh -c "mount --bind /dev/null '$(command -v mkfs.erofs)' && '$IMAGE' erofs one"
+	[ "$status" = 125 ]
+	[ "${#lines[@]}" = 1 ]
+	[ -z "$(ls -A "$NACELLE_STORE/erofs")" ]
+}
+
 @test "a layout that lies is refused and leaves nothing" {
 	layers_image img
 	layer=$(jq -r '.manifests[0].digest' img/index.json | sed s/sha256://)

@@ -381,7 +381,7 @@ $a more"
 
 @test "the example: a site that is published, and found by its name" {
 	network web
-	jq --arg rootfs "$ROOTFS" '.layers = [$rootfs]' "$BATS_TEST_DIRNAME/../../examples/site.json" >site.json
+	jq --arg rootfs "$ROOTFS" 'del(.image) | .layers = [$rootfs]' "$BATS_TEST_DIRNAME/../../examples/site.json" >site.json
 	keeps
 	nacelle run -d --name site ./site.json
 	until_true 10 host busybox wget -qO page http://127.0.0.1:8080/

@@ -118,6 +118,11 @@ expand()
 }
 
 @test "the example of the README expands" {
-	run -0 nacelle spec --expand "$BATS_TEST_DIRNAME/../../examples/hello.json"
-	[ "$(jq -r .hostname <<<"$output")" = hello ]
+	export NACELLE_STORE=$BATS_TEST_TMPDIR/store
+	"${NACELLE%/*}/nacelle-image" import -q "$ROOTFS" busybox
+	for example in hello service site; do
+		run -0 nacelle spec --expand "$BATS_TEST_DIRNAME/../../examples/$example.json"
+	done
+	run -0 nacelle run "$BATS_TEST_DIRNAME/../../examples/hello.json"
+	[[ $output == "hello from pid 1 on hello"* ]]
 }

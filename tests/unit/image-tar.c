@@ -105,6 +105,15 @@ static void pax(struct tar *t, const struct tar_entry *e)
 		(void)snprintf(key, sizeof(key), "SCHILY.xattr.%.*s", (int)(equals - e->xattr), e->xattr);
 		record(&records, key, equals + 1);
 	}
+	if (e->sparse > 0) {
+		char size[32], map[40];
+
+		(void)snprintf(size, sizeof(size), "%lld", (long long)e->sparse);
+		(void)snprintf(map, sizeof(map), "%s,0", size);
+		record(&records, "GNU.sparse.size", size);
+		record(&records, "GNU.sparse.numblocks", "1");
+		record(&records, "GNU.sparse.map", map);
+	}
 	if (records.size == 0)
 		return;
 	header(t, &plain, 'x', "pax", (int64_t)records.size);

@@ -20,6 +20,7 @@ struct tar_entry {
 	const char *text;	/* content */
 	const char *xattr;	/* "name=value" */
 	int64_t size;		/* said in the header instead of the text's, when > 0 */
+	int64_t sparse;		/* > 0: a file of that size which is one hole, as GNU tar writes it into pax headers */
 	int64_t uid;
 	unsigned int mode;	/* 0: 0644, folders 0755 */
 	unsigned int major, minor;

@@ -543,6 +543,20 @@ static void test_a_pipe_is_read_to_its_end(void)
 	CHECK_STR(text, "{\"z\":1,\"a\":2}");
 }
 
+static void test_laid_over_each_other(void)
+{
+	cleanup_json json_t *object = json_pack("{s:{s:i,s:i}, s:[i], s:s}", "map", "a", 1, "b", 2, "list", 1, "text", "old");
+	cleanup_json json_t *over = json_pack("{s:{s:i}, s:[i,i], s:n, s:b}", "map", "b", 3, "list", 2, 3, "text", "new", 1);
+	cleanup_json json_t *want = json_pack("{s:{s:i,s:i}, s:[i,i], s:s, s:b}", "map", "a", 1, "b", 3, "list", 2, 3, "text",
+					      "old", "new", 1);
+
+	CHECK(object && over && want);
+	CHECK_INT(json_lay_over(object, over), 0);
+	CHECK(json_equal(object, want));
+	CHECK_INT(json_lay_over(object, NULL), 0);
+	CHECK(json_equal(object, want));
+}
+
 static void test_paths_are_written_so_that_they_can_be_read(void)
 {
 	char large[200];
@@ -600,6 +614,7 @@ int main(void)
 		TEST(test_size_is_limited),
 		TEST(test_only_regular_files_are_read),
 		TEST(test_a_pipe_is_read_to_its_end),
+		TEST(test_laid_over_each_other),
 		TEST(test_paths_are_written_so_that_they_can_be_read),
 		TEST(test_of_a_long_path_the_end_is_shown),
 		{ 0 },
