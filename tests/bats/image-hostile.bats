@@ -20,6 +20,7 @@ load image-helpers
 	layer=$(jq -r '.manifests[0].digest' img/index.json | sed s/sha256://)
 	layer=$(jq -r '.layers[0].digest' "img/blobs/sha256/$layer" | sed s/sha256://)
 	truncate -s 1T "img/blobs/sha256/$layer"
+	# shellcheck disable=SC2034 # image's
 	LIMIT=20
 	run image load oci:img:v1
 	[ "$status" = 125 ]

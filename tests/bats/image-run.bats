@@ -291,6 +291,7 @@ ids_can_be_mapped()
 
 @test "a user namespace sees the image's files as its own, with its changes in memory and on the disk" {
 	keeps
+	# shellcheck disable=SC2028 # as it stands
 	echo '{"image":"plain","args":["sh","-c","stat -c %u:%g /bin /etc/passwd; echo x >>/etc/passwd; rm /etc/group; grep -c \" - ext4\\| - erofs\" /proc/self/mountinfo; echo >/tmp/ready; sleep 1000"]}' >own.json
 	jq "$mapped | .args[2] |= sub(\"; sleep.*\"; \"\")" own.json >memory.json
 	jq '.upper = "disk"' memory.json >passing.json

@@ -147,8 +147,7 @@ load image-helpers
 @test "erofs: without mkfs.erofs one line, and nothing is left" {
 	layers_image img
 	image load -q -n one oci:img:v1
-	LIMIT=20
-	run unshare --mount sh -c "mount --bind /dev/null '$(command -v mkfs.erofs)' && '$IMAGE' erofs one"
+	run timeout -k 5 20 unshare --mount sh -c "mount --bind /dev/null '$(command -v mkfs.erofs)' && '$IMAGE' erofs one"
 	[ "$status" = 125 ]
 	[ "${#lines[@]}" = 1 ]
 	[ -z "$(ls -A "$NACELLE_STORE/erofs")" ]
