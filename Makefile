@@ -32,6 +32,8 @@ CPPFLAGS += -I. -I$(B)/gen -D_GNU_SOURCE -DNACELLE_VERSION='"$(VERSION)"' -DNACE
 CFLAGS   += -std=gnu17 -g $(OPT) $(WARN) $(HARD) $(SANF)
 LDFLAGS  += -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANF)
 LDLIBS   := -Wl,-Bstatic -lseccomp -lcap -ljansson -lmd -Wl,-Bdynamic
+# a static program relocates itself, and the pages of a packed table are a tenth; linkers before 2.38 know of none
+RELR     := $(if $(shell ld --help 2>/dev/null | grep pack-relative-relocs),-Wl$(comma)-z$(comma)pack-relative-relocs)
 # small programs that stay, or that are timed: no loader (which the sanitizers need)
 STATIC   := $(if $(filter 1,$(SAN)),-pie,-static)
 
@@ -104,7 +106,7 @@ $(B)/lib/%.a:
 $(B)/bin/nacelle: $(call objs,$(CMD) cmd/nacelle/twin-static.c cgroups/systemd-library-none.c) $(B)/lib/nacelle.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(if $(filter 1,$(SAN)),-pie,-static-pie) $(LDFLAGS) -o $@ $^ -lseccomp -lcap -ljansson -lmd
+	$(Q)$(CC) $(CFLAGS) $(if $(filter 1,$(SAN)),-pie,-static-pie $(RELR)) $(LDFLAGS) -o $@ $^ -lseccomp -lcap -ljansson -lmd
 $(B)/bin/nacelle-shared: $(call objs,$(CMD) cmd/nacelle/twin-shared.c) $(B)/lib/nacelle.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)
