@@ -161,6 +161,7 @@ static void test_networks(void)
 		    "web:ip=10.0.0.2,alias=a,alias=b,mac=02:00:00:00:00:01 two", "", "");
 	check_notes("{" RUN ", 'ports': ['80:80', '53:53/udp'], 'dns': ['10.0.0.1', '::1']}", "nacelle", "80:80/tcp,53:53/udp",
 		    "10.0.0.1,::1");
+	check_notes("{" RUN ", 'ports': ['80', '127.0.0.1::81']}", "nacelle", "80/tcp,127.0.0.1::81/tcp", "");
 	check_notes("{" RUN ", 'ports': [], 'dns': []}", "", "", "");
 }
 
@@ -186,7 +187,7 @@ static void test_network(void)
 		{ "{" RUN ", 'network': []}", "network: is empty" },
 		{ "{" RUN ", 'network': 7}", "network: must be a string, an object, or a list of them, not an integer" },
 		{ "{" RUN ", 'network': 'container:../x'}", "network:" },
-		{ "{" RUN ", 'ports': ['80']}", "ports[0]: \"80\": say HOST-PORT:PORT" },
+		{ "{" RUN ", 'ports': ['0:80']}", "ports[0]: \"0:80\": the host's port is a number from 1 to 65535" },
 		{ "{" RUN ", 'ports': ['80:80', '80:81']}", "ports: port 80/tcp of the host is published twice" },
 		{ "{" RUN ", 'ports': ['80:80'], 'network': 'host'}", "ports: can be published only from a network" },
 		{ "{" RUN ", 'ports': ['80:80'], 'network': 'container:c'}", "ports: the network is that of container 'c'" },

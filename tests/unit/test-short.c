@@ -405,7 +405,7 @@ static void test_unknown_and_later_keys_are_refused(void)
 		{ "{" RUN ", 'health': {'cmd': 'x', 'interval': 'soon'}}", "health.interval: \"soon\" is not a time" },
 		{ "{" RUN ", 'health': {'cmd': 'x', 'retries': 0}}", "health.retries: must be a number from 1" },
 		{ "{" RUN ", 'health': {'cmd': 'x', 'wait': 0}}", "health.wait: is not one of cmd" },
-		{ "{" RUN ", 'log': {'driver': 'x'}}", "log.driver: \"x\" is not \"json-file\" or \"none\"" },
+		{ "{" RUN ", 'log': {'driver': 'x'}}", "log.driver: \"x\" is not \"json-file\", \"journald\" or \"none\"" },
 		{ "{" RUN ", 'log': {'max_size': '10'}}", "log.max_size: \"10\" is not a size of 4k or more" },
 		{ "{" RUN ", 'log': {'max_file': 0}}", "log.max_file: \"0\" is not a number from 1" },
 		{ "{" RUN ", 'log': 'none'}", "log: must be an object" },
