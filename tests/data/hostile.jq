@@ -115,7 +115,7 @@ def senses:
 	change("an unknown file system"; "nosuchfs"; .mounts[1].type = "nosuchfs"),
 	change("an unknown option"; "nosuchoption"; .mounts[1].options = ["nosuchoption=1"]),
 	change("a huge option"; "option"; .mounts[1].options = ["size=" + huge]),
-	change("remount"; "mounts[1].options"; .mounts[1].options = ["remount"]),
+	change("remount of what is no mount"; "nothing is mounted there"; .mounts[1].options = ["remount"]),
 	change("a bind without a source"; "source"; .mounts += [{ destination: "/x", type: "bind", options: ["bind"] }]),
 	change("a bind of nothing"; "/no/such"; .mounts += [{ destination: "/x", type: "bind", source: "/no/such", options: ["bind"] }]),
 	change("a bind of a loop"; $loop; .mounts += [{ destination: "/x", type: "bind", source: $loop, options: ["bind"] }]),
