@@ -4,7 +4,6 @@
 # time, by one line that names the place, with nothing left behind.
 # shellcheck disable=SC2154 # set by what is loaded
 load helpers
-load refusals
 
 # A document that has about every field, and runs; the generator changes one thing at a time.
 full='.annotations = { "org.example.key": "value" } | .domainname = "example"
@@ -36,12 +35,9 @@ refused_all()
 	[ "${DO_NOT_RUN:-0}" = 1 ] || nacelle run -b "$BUNDLE" "$ID"	# the one that is right
 	jq -r --arg group "$1" --arg pipe "$BATS_TEST_TMPDIR/pipe" --arg loop "$BATS_TEST_TMPDIR/loop" \
 		-f "$here/../data/hostile.jq" "$BUNDLE/config.json" | awk -v half="${3:-}" 'half == "" || NR % 2 == half' >documents
-	NACELLE=$NACELLE STATE=$STATE DATA=$DATA BUNDLE=$BUNDLE ID=$ID ACCEPTED_TOO=${ACCEPTED_TOO:-0} \
-		timeout -k 5 200 bash "$here/refusals.bash" <documents || {
-		echo "$1: no end of: $(<running)"
-		return 1
-	}
-	read -r refused wrong <counts
+	"$here/../../build/tools/refusals" "$NACELLE" "$STATE" "$DATA" "$BUNDLE" "$ID" "${ACCEPTED_TOO:-0}" <documents >judged
+	sed '$d' judged
+	read -r refused wrong < <(tail -n 1 judged)
 	echo "$1: $refused refused, $wrong not as they should be" | tee -a "${ATTACK_TALLY:-/dev/null}"
 	[ "$wrong" = 0 ]
 	[ "$refused" -ge "$2" ]
@@ -53,6 +49,34 @@ survived_all()
 {
 	ACCEPTED_TOO=1
 	refused_all "$@"
+}
+
+# judge_refusal NAME PATH - run what lies in the bundle; count in $refused and $wrong
+judge_refusal()
+{
+	local status=0 text
+	text=$(LIMIT=10 nacelle run -b "$BUNDLE" "$ID" 2>&1 </dev/null) || status=$?
+	if [ $status -ge 125 ] && [ $status -le 127 ]; then
+		refusal_named "$text" "$2" || {
+			echo "$1: no '$2' in: ${text:0:300}"
+			wrong=$((wrong + 1))
+		}
+		refused=$((refused + 1))
+	else
+		echo "$1: status $status: ${text:0:300}"
+		wrong=$((wrong + 1))
+	fi
+	[ ! -e "$STATE/$ID" ] || {
+		echo "$1: state is left"
+		nacelle delete --force "$ID"
+		wrong=$((wrong + 1))
+	}
+}
+
+# One line, no control characters, with the path, or file, line and column where it is no JSON at all.
+refusal_named()
+{
+	[[ $1 != *[[:cntrl:]]* && -n $1 ]] && { [[ $1 == *"$2"* ]] || [[ $1 =~ config\.json:[0-9]+:[0-9]+ ]]; }
 }
 
 @test "every field with every type that it is not, one half" {
