@@ -79,14 +79,3 @@ several()
 	has nacelle-probe
 }
 
-@test "checkpoint and restore are refused in words, and change nothing" {
-	detach 'sleep 1000'
-	run -125 nacelle checkpoint --image-path /tmp/x --leave-running "$ID"
-	one_line
-	has "not supported"
-	run -125 nacelle restore --image-path /tmp/x --bundle "$BUNDLE" "$ID-2"
-	one_line
-	has "not supported"
-	[ "$(state .status)" = running ]
-	[ ! -e "$STATE/$ID-2" ]
-}
