@@ -10,10 +10,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "runtime/base/cleanup.h"
+#include "runtime/base/clock.h"
 #include "runtime/base/error.h"
 
 int cgroup_file_write(int dir, const char *file, const char *text)
@@ -98,25 +98,17 @@ int cgroup_event(int dir, const char *key)
 	return value != 0;
 }
 
-int64_t cgroup_clock_ms(void)
-{
-	struct timespec now = { 0 };
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 int cgroup_event_wait(int dir, const char *key, bool want, int timeout_ms)
 {
 	cleanup_fd int fd = openat(dir, "cgroup.events", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	int64_t end = cgroup_clock_ms() + timeout_ms;
+	int64_t end = clock_ms() + timeout_ms;
 	char text[CGROUP_FILE_SMALL];
 
 	if (fd < 0)
 		return fail(errno, "open 'cgroup.events'");
 	for (;;) {
 		struct pollfd waiting = { .fd = fd, .events = POLLPRI };
-		int64_t left = end - cgroup_clock_ms();
+		int64_t left = end - clock_ms();
 		uint64_t value;
 		int r = read_from_start(fd, text, sizeof(text));
 

@@ -55,9 +55,6 @@ int cgroup_event_wait(int dir, const char *key, bool want, int timeout_ms);
 /* cgroup_is_root() - the root of the whole hierarchy, which alone has no cgroup.events. */
 bool cgroup_is_root(int dir);
 
-/* clock of the bounded waits, in milliseconds */
-int64_t cgroup_clock_ms(void);
-
 /* cgroup_last_name() - the last name of a cgroup's path; points into it. */
 const char *cgroup_last_name(const struct cgroup *cg);
 

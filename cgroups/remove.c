@@ -15,6 +15,7 @@
 #include "cgroups/internal.h"
 #include "cgroups/tree.h"
 #include "runtime/base/cleanup.h"
+#include "runtime/base/clock.h"
 #include "runtime/base/error.h"
 #include "runtime/base/str.h"
 
@@ -62,7 +63,7 @@ static int fail_left(const struct cgroup *cg, int timeout_ms)
 /* Kill and wait. Return: 0, CGROUP_TIMED_OUT, or a recorded failure. */
 static int empty(const struct cgroup *cg, int64_t end)
 {
-	int64_t left = end - cgroup_clock_ms();
+	int64_t left = end - clock_ms();
 	int r = cgroup_is_populated(cg);
 
 	if (r <= 0)
@@ -75,7 +76,7 @@ static int empty(const struct cgroup *cg, int64_t end)
 
 static int remove_all(const struct cgroup *cg, int timeout_ms)
 {
-	int64_t end = cgroup_clock_ms() + timeout_ms;
+	int64_t end = clock_ms() + timeout_ms;
 	struct timespec pause = { .tv_nsec = 1000000 };
 
 	for (;;) {
@@ -93,7 +94,7 @@ static int remove_all(const struct cgroup *cg, int timeout_ms)
 			return rmdir_self(cg) == 0 ? 0 : r;
 		if (rmdir_self(cg) == 0)
 			return 0;
-		if (r == CGROUP_TIMED_OUT || cgroup_clock_ms() >= end)
+		if (r == CGROUP_TIMED_OUT || clock_ms() >= end)
 			return fail_left(cg, timeout_ms);
 		(void)nanosleep(&pause, NULL);
 	}

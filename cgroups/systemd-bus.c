@@ -15,6 +15,7 @@
 
 #include "cgroups/internal.h"
 #include "runtime/base/cleanup.h"
+#include "runtime/base/clock.h"
 #include "runtime/base/error.h"
 #include "runtime/base/str.h"
 
@@ -291,7 +292,7 @@ int systemd_properties_call(struct systemd_bus *bus, const char *method, const c
 
 int systemd_job_wait(struct systemd_bus *bus, sd_bus_message *reply, const char **ret_result)
 {
-	int64_t end = cgroup_clock_ms() + JOB_TIMEOUT_MS;
+	int64_t end = clock_ms() + JOB_TIMEOUT_MS;
 	const char *job;
 	int r = bus->lib->message_read(reply, "o", &job);
 
@@ -301,7 +302,7 @@ int systemd_job_wait(struct systemd_bus *bus, sd_bus_message *reply, const char 
 	bus->result = NULL;
 	r = str_copy(&bus->job, job);
 	while (r == 0 && !bus->result) {
-		int64_t left = end - cgroup_clock_ms();
+		int64_t left = end - clock_ms();
 
 		if (left <= 0)
 			return fail_plain(ETIMEDOUT, "systemd: a job took longer than %d s", JOB_TIMEOUT_MS / 1000);

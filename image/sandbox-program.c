@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <linux/landlock.h>
 #include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -15,12 +14,12 @@
 
 #include <seccomp.h>
 
+#include "image/landlock.h"
 #include "image/sandbox.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/error.h"
 #include "runtime/base/str.h"
 
-#define RIGHTS_ALL  ((LANDLOCK_ACCESS_FS_REFER << 1) - 1)	/* all of ABI 2 */
 #define RIGHTS_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_EXECUTE)
 #define RIGHTS_FILE (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_EXECUTE)
 
@@ -38,43 +37,33 @@ static const int calls_denied[] = {
 	SCMP_SYS(init_module), SCMP_SYS(finit_module), SCMP_SYS(delete_module), SCMP_SYS(mknod), SCMP_SYS(mknodat),
 };
 
-static int place_allow(int rules, int fd, uint64_t access)
+/* Of what is no folder a rule may have no right to folders in it. */
+static int place_allow(int rules, int fd)
 {
-	struct landlock_path_beneath_attr rule = { .allowed_access = access, .parent_fd = fd };
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
 		return fail(errno, "Landlock");
-	if (!S_ISDIR(st.st_mode))
-		rule.allowed_access &= RIGHTS_FILE;
-	if (syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
-		return fail(errno, "Landlock rule");
-	return 0;
+	return landlock_allow(rules, fd, S_ISDIR(st.st_mode) ? RIGHTS_READ : RIGHTS_READ & RIGHTS_FILE);
 }
 
 static int landlock_enter(int read_dir, int write_file)
 {
-	struct landlock_ruleset_attr attr = { .handled_access_fs = RIGHTS_ALL };
 	cleanup_fd int rules = -1;
-	int r;
+	int r = landlock_open(&rules);
 
-	if (syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) < 2)
-		return 0;
-	rules = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr.handled_access_fs), 0);
-	if (rules < 0)
-		return fail(errno, "Landlock");
-	r = place_allow(rules, read_dir, RIGHTS_READ);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = landlock_allow(rules, read_dir, RIGHTS_READ);
 	if (r >= 0)
-		r = place_allow(rules, write_file, RIGHTS_FILE);
+		r = landlock_allow(rules, write_file, RIGHTS_FILE);
 	for (size_t i = 0; i < ARRAY_SIZE(program_places) && r >= 0; i++) {
 		cleanup_fd int fd = open(program_places[i], O_PATH | O_CLOEXEC);
 
 		if (fd >= 0)
-			r = place_allow(rules, fd, RIGHTS_READ);
+			r = place_allow(rules, fd);
 	}
-	if (r >= 0 && syscall(SYS_landlock_restrict_self, rules, 0) < 0)
-		return fail(errno, "Landlock");
-	return r;
+	return r < 0 ? r : landlock_restrict(rules);
 }
 
 /* To read files of all owners; execve(2) gives no more back, since no_new_privs holds. */

@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
-#include <linux/landlock.h>
 #include <locale.h>
 #include <poll.h>
 #include <sched.h>
@@ -30,13 +29,13 @@
 #include <linux/seccomp.h>
 #include <seccomp.h>
 
+#include "image/landlock.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/error.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/str.h"
 
 #define READ_RIGHTS (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
-#define ALL_RIGHTS  (LANDLOCK_ACCESS_FS_REFER << 1) - 1	/* all of ABI 2 */
 
 static const int calls_always[] = {
 	SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(readv), SCMP_SYS(writev), SCMP_SYS(pread64), SCMP_SYS(lseek),
@@ -172,35 +171,17 @@ static int root_change(const struct sandbox *s)
 	return 0;
 }
 
-static int rule_add(int rules, int folder, uint64_t access)
-{
-	struct landlock_path_beneath_attr rule = { .allowed_access = access, .parent_fd = folder };
-
-	if (syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
-		return fail(errno, "Landlock rule");
-	return 0;
-}
-
-/* ABI 1 (before Linux 5.19) denies every link and rename between folders: no use for it here. */
 static int landlock_enter(const struct sandbox *s)
 {
-	struct landlock_ruleset_attr attr = { .handled_access_fs = ALL_RIGHTS };
-	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	cleanup_fd int rules = -1;
-	int r = 0;
+	int r = landlock_open(&rules);
 
-	if (abi < 2)
-		return 0;
-	rules = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr.handled_access_fs), 0);
-	if (rules < 0)
-		return fail(errno, "Landlock");
-	if (s->write >= 0)
-		r = rule_add(rules, s->write, ALL_RIGHTS);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = s->write >= 0 ? landlock_allow(rules, s->write, LANDLOCK_RIGHTS_ALL) : 0;
 	for (size_t i = 0; i < s->read_count && r >= 0; i++)
-		r = rule_add(rules, s->read[i], READ_RIGHTS);
-	if (r >= 0 && syscall(SYS_landlock_restrict_self, rules, 0) < 0)
-		return fail(errno, "Landlock");
-	return r;
+		r = landlock_allow(rules, s->read[i], READ_RIGHTS);
+	return r < 0 ? r : landlock_restrict(rules);
 }
 
 static int caps_drop(const struct sandbox *s)

@@ -22,6 +22,11 @@
 
 enum { NAME_SHOWN = 1024 };
 
+int bundle_path(const char *folder, const char *path, char **ret_path)
+{
+	return path[0] == '/' ? str_copy(ret_path, path) : str_format(ret_path, "%s/%s", folder, path);
+}
+
 void bundle_done(struct bundle *bundle)
 {
 	free(bundle->folder);

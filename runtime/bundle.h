@@ -20,6 +20,14 @@ struct bundle {
 void bundle_done(struct bundle *bundle);
 
 /*
+ * bundle_path() - a path of the spec on the host: a relative one counts from the bundle's folder
+ * @ret_path: malloc'ed, the caller's
+ *
+ * Return: 0 or a recorded -ENOMEM.
+ */
+int bundle_path(const char *folder, const char *path, char **ret_path);
+
+/*
  * bundle_load_folder() - <folder>/config.json, a regular file
  * bundle_load_file() - a spec file in any folder
  * bundle_load_stdin() - from standard input; the folder is the working directory

@@ -26,6 +26,17 @@
 #include "runtime/parent.h"
 #include "runtime/spec.h"
 
+int container_place_words(const struct container_place *place, struct str_list *words)
+{
+	int r = str_list_addf(words, "--root=%s", place->root);
+
+	if (r == 0)
+		r = str_list_addf(words, "--data=%s", place->data);
+	if (r == 0 && place->systemd_cgroup)
+		r = str_list_add(words, "--systemd-cgroup");
+	return r;
+}
+
 void container_child_done(struct container_child *child)
 {
 	int *fds[] = { &child->pidfd, &child->terminal, &child->cgroup, &child->sync };

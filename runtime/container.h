@@ -30,6 +30,9 @@ struct container_place {
 	const char *data;	/* folder for what outlives a boot (logs), "/var/lib/nacelle" */
 };
 
+/* container_place_words() - append the global options that make another nacelle work there. Return: 0 or a recorded failure. */
+int container_place_words(const struct container_place *place, struct str_list *words);
+
 /* What the caller chose for this start, beside the spec. */
 struct container_options {
 	const char *id;

@@ -183,9 +183,7 @@ static int program_start(const struct criu_job *job, int *ret_sock, pid_t *ret_p
 		program_become(job, its, its_report);
 	*ret_pid = pid;
 	(void)close(steal_fd(&its_report));
-	r = sync_receive(report, &m);
-	if (r == 0 && m.word == SYNC_FAILED)
-		r = fail_plain((int)m.value, "%s", m.text);
+	r = sync_expect(report, SYNC_NONE, "criu", &m);
 	if (r < 0)
 		return r;
 	*ret_sock = steal_fd(&mine);

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/base/programs.h"
+#include "runtime/base/spawn.h"
 #include "runtime/config.h"
 #include "runtime/spec-short.h"
 
@@ -68,17 +68,12 @@ static int open_store(struct settings *s, struct store **ret)
 /* Its progress goes where ours goes; what it prints as a result is not ours to print. */
 static int program_run(char *const *args, bool quiet, int *ret_status)
 {
-	posix_spawn_file_actions_t actions;
+	const int fds[] = { SPAWN_SAME, quiet ? SPAWN_NULL : SPAWN_SAME };
 	pid_t pid = 0;
-	int r = posix_spawn_file_actions_init(&actions);
+	int r = spawn(args, fds, ARRAY_SIZE(fds), &pid);
 
-	if (r == 0 && quiet)
-		r = posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-	if (r == 0)
-		r = posix_spawn(&pid, args[0], &actions, NULL, args, environ);
-	(void)posix_spawn_file_actions_destroy(&actions);
-	if (r != 0)
-		return fail(r, "run '%s'", args[0]);
+	if (r < 0)
+		return fail(-r, "run '%s'", args[0]);
 	while (waitpid(pid, ret_status, 0) < 0)
 		if (errno != EINTR)
 			return fail(errno, "wait for '%s'", args[0]);

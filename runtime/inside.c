@@ -20,6 +20,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/proc.h"
+#include "runtime/bundle.h"
 #include "runtime/idmap.h"
 #include "runtime/image-root.h"
 #include "runtime/kept.h"
@@ -231,7 +232,7 @@ static int upper_open(const struct container_place *place, const struct kept *k,
 	own = option_value(k->spec, "upperdir=");
 	r = upper_find(place, k, &folder);
 	if (r == 0 && own)
-		r = *own == '/' ? str_copy(&path, own) : str_format(&path, "%s/%s", k->state.bundle, own);
+		r = bundle_path(k->state.bundle, own, &path);
 	else if (r == 0 && folder)
 		r = str_format(&path, "%s/upper", folder);
 	if (r < 0)

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "runtime/base/clock.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/proc.h"
 #include "runtime/base/str.h"
@@ -44,14 +45,6 @@ int keeper_listen(const struct state_dir *dir)
 	if (listen(sock, BACKLOG) < 0)
 		return fail(errno, "listen on '" KEEPER_SOCKET "'");
 	return steal_fd(&sock);
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec now = { .tv_sec = 0 };
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static int request_send(int sock, enum keeper_word word, const int fds[2])
@@ -100,7 +93,7 @@ static int ask(const struct state_dir *dir, enum keeper_word word, const int fds
 	struct sockaddr_un address = address_of(dir);
 	cleanup_fd int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	struct pollfd wait = { .fd = sock, .events = POLLIN };
-	int64_t left = end - now_ms();
+	int64_t left = end - clock_ms();
 	int r;
 
 	if (sock < 0)
@@ -131,7 +124,7 @@ int keeper_tell(const struct state_dir *dir, const struct state *state, enum kee
 		int *ret_sock, int *ret_fd)
 {
 	const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000000 };
-	int64_t end = now_ms() + timeout_ms;
+	int64_t end = clock_ms() + timeout_ms;
 	struct keeper_answer answer;
 	cleanup_fd int sock = -1, fd = -1;
 	int r = 0;
@@ -140,7 +133,7 @@ int keeper_tell(const struct state_dir *dir, const struct state *state, enum kee
 		if (!keeper_lives(state))
 			return KEEPER_GONE;
 		r = ask(dir, word, fds, end, &answer, &sock, &fd);
-		if (r == 0 && now_ms() >= end)
+		if (r == 0 && clock_ms() >= end)
 			r = -EAGAIN;
 		if (r == 0)
 			(void)nanosleep(&pause, NULL);

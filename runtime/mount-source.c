@@ -21,6 +21,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/log.h"
+#include "runtime/bundle.h"
 #include "runtime/idmap.h"
 #include "runtime/lsm.h"
 #include "runtime/mount-fs.h"
@@ -49,8 +50,7 @@ int mount_source_path(const struct rootfs *r, const struct spec_mount *m, char *
 	}
 	if (!m->source || !*m->source)
 		return fail_plain(EINVAL, "a bind mount needs a source");
-	return m->source[0] == '/' ? str_copy(ret_path, m->source)
-				   : str_format(ret_path, "%s/%s", r->bundle, m->source);
+	return bundle_path(r->bundle, m->source, ret_path);
 }
 
 static int bind_source(const struct rootfs *r, const struct spec_mount *m, int *ret_tree)

@@ -184,10 +184,9 @@ static bool port_is_free(const struct network_book *book, const struct network *
 static int port_choose(const struct network_book *book, const struct network *n, const char *id, const struct network_lease *lease,
 		       struct net_port *port)
 {
-	uint32_t start = 2166136261U + port->inside_port;
+	uint32_t start = (uint32_t)(str_hash(str_hash(STR_HASH_START, id, strlen(id)), &port->inside_port,
+					     sizeof(port->inside_port)) % CHOSEN_COUNT);
 
-	for (const char *c = id; *c; c++)
-		start = (start ^ (unsigned char)*c) * 16777619U;
 	for (uint32_t i = 0; i < CHOSEN_COUNT; i++) {
 		uint32_t first = CHOSEN_FIRST + (start + i) % CHOSEN_COUNT;
 

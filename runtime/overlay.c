@@ -27,6 +27,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/str.h"
+#include "runtime/bundle.h"
 #include "runtime/lower.h"
 #include "runtime/mount-fs.h"
 #include "runtime/rootfs.h"
@@ -78,12 +79,6 @@ bool overlay_wanted(const struct spec *spec)
 	       str_eq(spec->mounts[0].type, "overlay") && str_eq(spec->mounts[0].destination, "/");
 }
 
-static int path_absolute(const struct rootfs *r, const char *path, char **ret_path)
-{
-	return path[0] == '/' ? str_copy(ret_path, path)
-			      : str_format(ret_path, "%s/%s", r->bundle, path);
-}
-
 /* "a:b:c", where a backslash keeps the character behind it. */
 static int layers_split(const char *value, struct str_list *ret)
 {
@@ -128,7 +123,7 @@ int overlay_layers(const struct rootfs *r, struct str_list *ret)
 	for (size_t i = 0; i < ret->count && err >= 0; i++) {
 		char *path = NULL;
 
-		err = path_absolute(r, ret->items[i], &path);
+		err = bundle_path(r->bundle, ret->items[i], &path);
 		if (err >= 0) {
 			free(ret->items[i]);
 			ret->items[i] = path;
@@ -162,9 +157,9 @@ static int option_read(const struct rootfs *r, struct overlay *o, const char *op
 	if (str_starts(option, "lowerdir+=") || str_starts(option, "lowerdir="))
 		return 0;
 	if ((value = str_starts(option, "upperdir=")))
-		return path_absolute(r, value, &o->upper_path);
+		return bundle_path(r->bundle, value, &o->upper_path);
 	if ((value = str_starts(option, "workdir=")))
-		return path_absolute(r, value, &o->work_path);
+		return bundle_path(r->bundle, value, &o->work_path);
 	if (str_eq(option, "upper=tmpfs")) {
 		o->upper_tmpfs = true;
 		return 0;

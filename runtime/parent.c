@@ -151,8 +151,7 @@ static int record_first(struct parent *p)
 	if (r == 0)
 		r = str_copy(&s->oci_version, spec->oci_version);
 	if (r == 0 && spec->root_path)
-		r = spec->root_path[0] == '/' ? str_copy(&s->rootfs, spec->root_path) :
-			str_format(&s->rootfs, "%s/%s", p->bundle->folder, spec->root_path);
+		r = bundle_path(p->bundle->folder, spec->root_path, &s->rootfs);
 	for (size_t i = 0; r == 0 && i < spec->annotations.count; i++)
 		r = str_list_add(&s->annotations, spec->annotations.items[i]);
 	if (r == 0)
@@ -513,9 +512,16 @@ static int network_join(struct parent *p)
 	return p->options->machine ? 0 : network_attach(p->place, &p->network, p->options->id, p->pid);
 }
 
+static int hooks_before_root(struct parent *p, pid_t pid)
+{
+	cleanup_free char *state = state_oci_text(&p->state, "creating", pid);
+	int r = state ? hooks_run(p->spec, HOOK_PRESTART, state, true) : fail(ENOMEM, "state for the hooks");
+
+	return r < 0 ? r : hooks_run(p->spec, HOOK_CREATE_RUNTIME, state, true);
+}
+
 static int hooks_runtime(struct parent *p)
 {
-	cleanup_free char *state = NULL;
 	int r;
 
 	/* Without hooks the word is there before the child asks: neither of us sleeps. */
@@ -524,12 +530,7 @@ static int hooks_runtime(struct parent *p)
 	r = parent_await(p->sync, SYNC_HOOKS, p->spec, &p->state, p->pid);
 	if (r < 0)
 		return r;
-	state = state_oci_text(&p->state, "creating", p->pid);
-	if (!state)
-		return fail(ENOMEM, "state for the hooks");
-	r = hooks_run(p->spec, HOOK_PRESTART, state, true);
-	if (r == 0)
-		r = hooks_run(p->spec, HOOK_CREATE_RUNTIME, state, true);
+	r = hooks_before_root(p, p->pid);
 	return r < 0 ? r : parent_send(p->sync, SYNC_HOOKED);
 }
 
@@ -616,22 +617,11 @@ static const struct parent_step create_steps[] = {
 
 /* --- restore: criu makes what child.c makes otherwise ----------------------------------------------- */
 
-static int restore_check(struct parent *p)
-{
-	return restore_judge(p);
-}
-
 static int restored_hooks(struct parent *p, pid_t pid)
 {
-	cleanup_free char *state = state_oci_text(&p->state, "creating", pid);
-	int r;
-
-	if (!state)
-		return fail(ENOMEM, "state for the hooks");
 	/* From here on they count as having begun: their end is owed poststop hooks. */
 	p->state.poststop_owed = p->spec->hooks[HOOK_POSTSTOP].count > 0;
-	r = hooks_run(p->spec, HOOK_PRESTART, state, true);
-	return r < 0 ? r : hooks_run(p->spec, HOOK_CREATE_RUNTIME, state, true);
+	return hooks_before_root(p, pid);
 }
 
 /* Nothing of it has run yet, so limits that come now come in time; criu itself was not bound by them. */
@@ -664,7 +654,7 @@ static int restore_by_criu(struct parent *p)
 
 static const struct parent_step restore_steps[] = {
 	{ NULL,				spec_judge         },
-	{ NULL,				restore_check      },
+	{ NULL,				restore_judge      },
 	{ NULL,				id_reserve         },
 	{ NULL,				cgroup_choose      },
 	{ "record the container",	record_first       }, /* nothing is made before this */

@@ -111,9 +111,7 @@ static int apart(int namespace, char *text)
 		_exit(r < 0 ? STATUS_OURS : 0);
 	}
 	(void)close(steal_fd(&its));
-	r = sync_receive(mine, &m);
-	if (r == 0 && m.word == SYNC_FAILED)
-		r = fail_plain((int)m.value, "%s", m.text);
+	r = sync_expect(mine, SYNC_NONE, "the process for the mounts", &m);
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	return r;

@@ -54,16 +54,9 @@ int restore_judge(struct parent *p)
 {
 	int r = criu_judge(p->spec);
 
+	if (r == 0 && !p->spec->root_path)
+		r = fail_plain(EINVAL, "root.path: is required");
 	return r < 0 ? r : criu_is_there();
-}
-
-static int rootfs_path(const struct parent *p, char **ret_path)
-{
-	const char *path = p->spec->root_path;
-
-	if (!path)
-		return fail_plain(EINVAL, "root.path: is required");
-	return path[0] == '/' ? str_copy(ret_path, path) : str_format(ret_path, "%s/%s", p->bundle->folder, path);
 }
 
 /* --- in criu's process ------------------------------------------------------------------------------ */
@@ -74,12 +67,6 @@ static int stdio_give(const struct container_options *o)
 		if (o->stdio[i] >= 0 && dup2(o->stdio[i], i) < 0)
 			return fail(errno, "hand on standard stream %d", i);
 	return 0;
-}
-
-/* The source of a bind mount, as a path of the host. */
-static int source_path(const struct parent *p, const struct spec_mount *m, char **ret_path)
-{
-	return m->source[0] == '/' ? str_copy(ret_path, m->source) : str_format(ret_path, "%s/%s", p->bundle->folder, m->source);
 }
 
 static int place_path(const struct restore *r, size_t number, char **ret_path)
@@ -126,7 +113,7 @@ static int sources_show(const struct restore *r)
 
 		if (!m->bind)
 			continue;
-		err = source_path(r->parent, m, &source);
+		err = bundle_path(r->parent->bundle->folder, m->source, &source);
 		if (err == 0)
 			err = place_path(r, i, &place);
 		if (err == 0)
@@ -147,16 +134,13 @@ static int sources_show(const struct restore *r)
 static int root_show(const struct restore *r)
 {
 	const struct mount_attr none = { .attr_set = 0 };
-	cleanup_free char *path = NULL;
-	int err = rootfs_path(r->parent, &path);
+	int err;
 
-	if (err < 0)
-		return err;
 	if (mount("", "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		return fail(errno, "change the propagation of '/'");
 	if (mount("tmpfs", r->places, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700") < 0 || mount("", r->places, NULL, MS_PRIVATE, NULL) < 0)
 		return fail(errno, "mount a tmpfs on '%s'", r->places);
-	err = source_show(path, r->root, true, none, none);
+	err = source_show(r->parent->state.rootfs, r->root, true, none, none);
 	return err < 0 ? fail_in(err, "root") : sources_show(r);
 }
 
@@ -347,15 +331,11 @@ static bool place_is_ours(const struct spec *spec, const char *path)
 /* The root may be a new copy of the image, which has had no container yet. */
 static int places_make(const struct parent *p)
 {
-	cleanup_free char *path = NULL;
-	cleanup_fd int root = -1;
-	int r = rootfs_path(p, &path);
+	cleanup_fd int root = open(p->state.rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r = 0;
 
-	if (r < 0)
-		return r;
-	root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
-		return fail(errno, "root '%s'", path);
+		return fail(errno, "root '%s'", p->state.rootfs);
 	for (size_t i = 0; i < p->spec->mount_count; i++) {
 		const struct spec_mount *m = &p->spec->mounts[i];
 		cleanup_free char *source = NULL;
@@ -366,7 +346,7 @@ static int places_make(const struct parent *p)
 		if (!place_is_ours(p->spec, m->destination))
 			continue;
 		if (m->bind) {
-			r = source_path(p, m, &source);
+			r = bundle_path(p->bundle->folder, m->source, &source);
 			if (r < 0)
 				return r;
 			if (stat(source, &st) < 0)

@@ -21,6 +21,7 @@
 #include "runtime/base/cleanup.h"
 #include "runtime/base/error.h"
 #include "runtime/base/fd.h"
+#include "runtime/bundle.h"
 #include "runtime/lower.h"
 #include "runtime/mount-fs.h"
 #include "runtime/mount-source.h"
@@ -39,9 +40,7 @@ static int root_path(const struct rootfs *r, char **ret_path)
 
 	if (!path)
 		return fail_plain(EINVAL, "the spec has neither root.path nor an overlay on '/'");
-	if (path[0] == '/')
-		return str_copy(ret_path, path);
-	return str_format(ret_path, "%s/%s", r->bundle, path);
+	return bundle_path(r->bundle, path, ret_path);
 }
 
 /* A tree of the root, detached. Return: 0, ROOT_LEFT: we have no right to it, or a failure. */

@@ -13,6 +13,7 @@
 
 #include "runtime/base/json.h"
 #include "runtime/base/str.h"
+#include "runtime/bundle.h"
 #include "runtime/in-vm.h"
 #include "runtime/spec-short-internal.h"
 #include "runtime/spec.h"
@@ -113,7 +114,7 @@ int vm_disks_mount(struct vm_split *split, const struct spec_mount *m, const cha
 
 	if (!m->source || (type < 0 && !m->bind))
 		return 0;
-	r = m->source[0] == '/' ? str_copy(&source, m->source) : str_format(&source, "%s/%s", folder, m->source);
+	r = bundle_path(folder, m->source, &source);
 	if (r < 0)
 		return r;
 	if (stat(source, &st) < 0)

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "runtime/base/json.h"
+#include "runtime/bundle.h"
 #include "runtime/network-wish.h"
 #include "runtime/spec-short-internal.h"
 #include "runtime/spec-short.h"
@@ -45,8 +46,7 @@ static int share_add(struct splitting *s, const char *prefix, const char *source
 		return fail_plain(E2BIG, "at most %d folders and files of the host can be shown to a guest", VM_SPLIT_SHARES);
 	(void)snprintf(share->name, sizeof(share->name), "%s%zu", prefix, split->share_count);
 	share->read_only = read_only;
-	r = source[0] == '/' ? str_copy(&share->source, source) :
-			       str_format(&share->source, "%s/%s", s->folder, source);
+	r = bundle_path(s->folder, source, &share->source);
 	if (r < 0)
 		return r;
 	split->share_count++;

@@ -111,26 +111,16 @@ static int dir_lock(int fd)
 	return r == 0;
 }
 
-/* FNV-1a, 64 bits */
-static uint64_t hash(uint64_t h, const void *data, size_t size)
-{
-	const unsigned char *p = data;
-
-	for (size_t i = 0; i < size; i++)
-		h = (h ^ p[i]) * UINT64_C(0x100000001b3);
-	return h;
-}
-
 int state_name(const struct state_dir *dir, const char *id, char ret[STATE_NAME_SIZE])
 {
 	struct stat st;
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
+	uint64_t h = STR_HASH_START;
 
 	if (fstat(dir->root, &st) < 0)
 		return fail(errno, "look at the folder of all state");
-	h = hash(h, &st.st_dev, sizeof(st.st_dev));
-	h = hash(h, &st.st_ino, sizeof(st.st_ino));
-	h = hash(h, id, strlen(id));
+	h = str_hash(h, &st.st_dev, sizeof(st.st_dev));
+	h = str_hash(h, &st.st_ino, sizeof(st.st_ino));
+	h = str_hash(h, id, strlen(id));
 	(void)snprintf(ret, STATE_NAME_SIZE, "%.*s-%016" PRIx64, STATE_NAME_SHOWN, id, h);
 	return 0;
 }

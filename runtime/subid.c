@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pwd.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -15,6 +14,7 @@
 #include "runtime/base/cleanup.h"
 #include "runtime/base/error.h"
 #include "runtime/base/fd.h"
+#include "runtime/base/spawn.h"
 #include "runtime/base/str.h"
 #include "runtime/spec.h"
 
@@ -110,21 +110,15 @@ size_t subid_maps(bool groups, struct spec_id_map *maps)
 
 static int program_run(char *const *args, int *ret_status)
 {
-	posix_spawn_file_actions_t actions;
-	pid_t pid = 0;
-	int r = posix_spawn_file_actions_init(&actions);
-
-	if (r != 0)
-		return fail(r, "run '%s'", args[0]);
 	/* What it says is not for our one line; we know what it comes to. */
-	r = posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-	if (r == 0)
-		r = posix_spawnp(&pid, args[0], &actions, NULL, args, environ);
-	(void)posix_spawn_file_actions_destroy(&actions);
-	if (r == ENOENT)
+	static const int fds[] = { SPAWN_SAME, SPAWN_SAME, SPAWN_NULL };
+	pid_t pid = 0;
+	int r = spawn(args, fds, ARRAY_SIZE(fds), &pid);
+
+	if (r == -ENOENT)
 		return fail_plain(ENOENT, "'%s' is not there: install the package 'uidmap'", args[0]);
-	if (r != 0)
-		return fail(r, "run '%s'", args[0]);
+	if (r < 0)
+		return fail(-r, "run '%s'", args[0]);
 	while (waitpid(pid, ret_status, 0) < 0)
 		if (errno != EINTR)
 			return fail(errno, "wait for '%s'", args[0]);

@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "cmd/nacelle/keeping.h"
@@ -60,13 +59,14 @@ static void old_logs_remove(int folder)
 /* systemd's own socket: where it is, there is a journal. */
 static int journal_open(struct kept_fds *fds)
 {
-	const struct sockaddr_un journal = { .sun_family = AF_UNIX, .sun_path = KEEPER_JOURNAL };
 	cleanup_fd int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int r;
 
 	if (fd < 0)
 		return fail(errno, "make a socket");
-	if (connect(fd, (const struct sockaddr *)&journal, sizeof(journal)) < 0)
-		return fail(errno, "log driver 'journald': connect to '%s' (is systemd-journald there? the driver 'json-file' needs none)",
+	r = keeper_journal_connect(fd);
+	if (r < 0)
+		return fail(-r, "log driver 'journald': connect to '%s' (is systemd-journald there? the driver 'json-file' needs none)",
 			    KEEPER_JOURNAL);
 	fds->journal = steal_fd(&fd);
 	return 0;
@@ -211,13 +211,7 @@ static int program_give(struct str_list *args, const struct keeping *k)
 	if (!self)
 		return fail(errno, "find the program that the keeper needs");
 	r = argument(args, "--", self);
-	if (r == 0)
-		r = argument(args, "--root", k->place->root);
-	if (r == 0)
-		r = argument(args, "--data", k->place->data);
-	if (r == 0 && k->place->systemd_cgroup)
-		r = str_list_add(args, "--systemd-cgroup");
-	return r;
+	return r < 0 ? r : container_place_words(k->place, args);
 }
 
 static int keeper_arguments(struct str_list *args, const struct keeping *k, pid_t pid, int status, const struct kept_fds *fds)

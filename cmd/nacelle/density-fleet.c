@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,14 +15,16 @@
 #include "cmd/nacelle/command.h"
 #include "cmd/nacelle/common.h"
 #include "cmd/nacelle/density.h"
+#include "runtime/base/clock.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/base/moment.h"
 #include "runtime/base/proc.h"
+#include "runtime/base/spawn.h"
 #include "runtime/base/str.h"
 #include "runtime/usage.h"
 
-enum { PARALLEL_MAX = 64, WORDS = 32, TEXT_SIZE = 256, LINE_MAX_SIZE = 32 << 10, LISTEN_STEP_NS = 2000000 };
+enum { TEXT_SIZE = 256, LISTEN_STEP_NS = 2000000 };
 
 /* A start under way. */
 struct start {
@@ -34,14 +34,6 @@ struct start {
 	char text[TEXT_SIZE];
 	size_t size;
 };
-
-static int64_t clock_ns(clockid_t clock)
-{
-	struct timespec now = { .tv_sec = 0 };
-
-	(void)clock_gettime(clock, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 static int instance_add(struct fleet *fleet)
 {
@@ -64,54 +56,51 @@ static int instance_add(struct fleet *fleet)
 	return r;
 }
 
-/* The moments are at fd 3 of the new process. */
-static int spawn(char *const *args, int moments, pid_t *ret_pid)
+/* Its moments come at its descriptor 3. */
+static int words_make(const struct fleet *fleet, const char *id, struct str_list *ret)
 {
-	posix_spawn_file_actions_t actions;
-	int r = posix_spawn_file_actions_init(&actions);
+	static const char *const fixed[] = { "run", "--detach", "--moments=3", "--name" };
+	int r = str_list_add(ret, "/proc/self/exe");
 
-	if (r != 0)
-		return fail(r, "start an instance");
-	r = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
 	if (r == 0)
-		r = posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+		r = container_place_words(&fleet->globals->place, ret);
+	/* A configuration may say otherwise. */
+	if (r == 0 && !fleet->globals->place.systemd_cgroup)
+		r = str_list_add(ret, "--systemd-cgroup=false");
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(fixed); i++)
+		r = str_list_add(ret, fixed[i]);
 	if (r == 0)
-		r = posix_spawn_file_actions_adddup2(&actions, moments, 3);
-	if (r == 0)
-		r = posix_spawn(ret_pid, "/proc/self/exe", &actions, NULL, args, environ);
-	(void)posix_spawn_file_actions_destroy(&actions);
-	return r == 0 ? 0 : fail(r, "start an instance");
+		r = str_list_add(ret, id);
+	for (size_t i = 0; r == 0 && i < fleet->words->count; i++)
+		r = str_list_add(ret, fleet->words->items[i]);
+	return r;
 }
 
 static int start_begin(struct fleet *fleet, struct start *start)
 {
-	const struct container_place *place = &fleet->globals->place;
-	const char *fixed[] = { "nacelle", "--root", place->root, "--data", place->data,
-				place->systemd_cgroup ? "--systemd-cgroup" : "--systemd-cgroup=false",
-				"run", "--detach", "--moments", "3", "--name", NULL };
-	char *args[WORDS + 1];
-	size_t n = 0;
+	struct str_list words = { .items = NULL };
+	struct instance *item;
 	int ends[2], r = instance_add(fleet);
 
 	if (r < 0)
 		return r;
 	start->item = fleet->count - 1;
-	/* execve(2) writes to none of them. */
-	for (; fixed[n]; n++)
-		memcpy(&args[n], &fixed[n], sizeof(args[0]));
-	args[n++] = fleet->items[start->item].id;
-	for (size_t i = 0; fleet->words[i] && n < WORDS; i++)
-		args[n++] = fleet->words[i];
-	args[n] = NULL;
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return fail(errno, "make a pipe");
-	fleet->items[start->item].asked = clock_ns(CLOCK_MONOTONIC);
-	r = spawn(args, ends[1], &start->pid);
-	(void)close(ends[1]);
-	if (r < 0) {
-		(void)close(ends[0]);
-		return r;
+	item = &fleet->items[start->item];
+	r = words_make(fleet, item->id, &words);
+	if (r == 0 && pipe2(ends, O_CLOEXEC) < 0)
+		r = fail(errno, "make a pipe");
+	if (r == 0) {
+		item->asked = clock_ns();
+		r = spawn(words.items, (int[]){ SPAWN_NULL, SPAWN_NULL, SPAWN_SAME, ends[1] }, 4, &start->pid);
+		(void)close(ends[1]);
+		if (r < 0) {
+			(void)close(ends[0]);
+			r = fail(-r, "start an instance");
+		}
 	}
+	str_list_done(&words);
+	if (r < 0)
+		return r;
 	start->fd = ends[0];
 	start->size = 0;
 	return 0;
@@ -235,22 +224,25 @@ static int64_t log_time(const char *path, const char *text)
 
 static int instance_listen(const struct fleet *fleet, struct instance *item, const char *text)
 {
-	int64_t between = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC), at;
+	struct timespec now = { .tv_sec = 0 };
 	cleanup_free char *path = NULL;
+	int64_t at;
 	int r = str_format(&path, "%s/containers/%s/log", fleet->globals->place.data, item->id);
 
 	if (r < 0)
 		return r;
 	at = log_time(path, text);
+	/* A log has the time of day. */
+	(void)clock_gettime(CLOCK_REALTIME, &now);
 	if (at >= 0)
-		item->moments[MOMENT_ANSWERED] = at - between;
+		item->moments[MOMENT_ANSWERED] = at - ((int64_t)now.tv_sec * 1000000000 + now.tv_nsec - clock_ns());
 	return 0;
 }
 
 int fleet_listen(struct fleet *fleet, size_t first, const char *text, int64_t timeout_ns, const volatile bool *stop)
 {
 	const struct timespec step = { .tv_nsec = LISTEN_STEP_NS };
-	int64_t end = clock_ns(CLOCK_MONOTONIC) + timeout_ns;
+	int64_t end = clock_ns() + timeout_ns;
 	size_t i = first;
 
 	while (i < fleet->count && !*stop) {
@@ -260,7 +252,7 @@ int fleet_listen(struct fleet *fleet, size_t first, const char *text, int64_t ti
 			return r;
 		if (fleet->items[i].moments[MOMENT_ANSWERED] >= 0)
 			i++;
-		else if (clock_ns(CLOCK_MONOTONIC) >= end)
+		else if (clock_ns() >= end)
 			return 0;
 		else
 			(void)nanosleep(&step, NULL);
@@ -320,20 +312,24 @@ static int compare(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-/* The nearest rank of those that are known. */
-static void percentiles(const struct fleet *fleet, size_t first, enum moment moment, int64_t *values, struct measurement *m)
+size_t durations(const struct instance *items, size_t count, enum moment moment, int64_t *values)
 {
 	size_t n = 0;
 
-	for (size_t i = first; i < fleet->count; i++)
-		if (fleet->items[i].moments[moment] >= 0)
-			values[n++] = fleet->items[i].moments[moment] - fleet->items[i].asked;
-	m->p50[moment] = m->p99[moment] = -1;
-	if (n == 0)
-		return;
+	for (size_t i = 0; i < count; i++)
+		if (items[i].moments[moment] >= 0)
+			values[n++] = items[i].moments[moment] - items[i].asked;
 	qsort(values, n, sizeof(values[0]), compare);
-	m->p50[moment] = values[(n - 1) / 2];
-	m->p99[moment] = values[(n * 99 + 99) / 100 - 1];
+	return n;
+}
+
+/* By nearest rank. */
+static void percentiles(const struct fleet *fleet, size_t first, enum moment moment, int64_t *values, struct measurement *m)
+{
+	size_t n = durations(fleet->items + first, fleet->count - first, moment, values);
+
+	m->p50[moment] = n ? values[(n - 1) / 2] : -1;
+	m->p99[moment] = n ? values[(n * 99 + 99) / 100 - 1] : -1;
 }
 
 int fleet_measure(const struct fleet *fleet, size_t first, struct measurement *ret)

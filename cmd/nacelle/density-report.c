@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What `density` has measured: a table for people, tabs and JSON for programs, charts by gnuplot. */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <spawn.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -15,9 +11,9 @@
 #include "cmd/nacelle/density.h"
 #include "cmd/nacelle/options.h"
 #include "cmd/nacelle/output.h"
-#include "runtime/base/fd.h"
 #include "runtime/base/json.h"
 #include "runtime/base/proc.h"
+#include "runtime/base/spawn.h"
 #include "runtime/base/str.h"
 
 static const char *const moment_names[] = {
@@ -190,22 +186,15 @@ int report_json(const struct report *report, const char *path)
 
 /* --- charts ----------------------------------------------------------------------------------------- */
 
-static const char gnuplot[] = "/usr/bin/gnuplot";
+#define GNUPLOT "/usr/bin/gnuplot"
 
 int report_plot_check(const char *path)
 {
 	if (!str_ends(path, ".svg") && !str_ends(path, ".png"))
 		return fail_plain(EINVAL, "--plot: '%s' ends in neither .svg nor .png", path);
-	if (access(gnuplot, X_OK) < 0)
-		return fail(errno, "--plot: run '%s' (apt-get install gnuplot-nox)", gnuplot);
+	if (access(GNUPLOT, X_OK) < 0)
+		return fail(errno, "--plot: run '" GNUPLOT "' (apt-get install gnuplot-nox)");
 	return 0;
-}
-
-static int ascending(const void *a, const void *b)
-{
-	const int64_t *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
 }
 
 /* One block a kind, two blank lines between them, so that gnuplot can go round by its "index". */
@@ -240,14 +229,11 @@ static int plot_starts(FILE *to, const struct report *report)
 	for (size_t i = 0; i < report->count; i++) {
 		const struct series *series = &report->series[i];
 		cleanup_free int64_t *values = calloc(series->item_count + 1, sizeof(*values));
-		size_t n = 0;
+		size_t n;
 
 		if (!values)
 			return fail(ENOMEM, "draw the charts");
-		for (size_t j = 0; j < series->item_count; j++)
-			if (series->items[j].moments[MOMENT_STARTED] >= 0)
-				values[n++] = series->items[j].moments[MOMENT_STARTED] - series->items[j].asked;
-		qsort(values, n, sizeof(values[0]), ascending);
+		n = durations(series->items, series->item_count, MOMENT_STARTED, values);
 		for (size_t j = 0; j < n; j++)
 			(void)fprintf(to, "%.3f %.5f\n", (double)values[j] / 1e6, (double)(j + 1) / (double)n);
 		(void)fputs("\n\n", to);
@@ -304,22 +290,14 @@ static const char plot_body[] =
 
 static int plot_run(int script)
 {
-	char name[] = "gnuplot";
-	char *args[] = { name, NULL };
-	posix_spawn_file_actions_t actions;
+	char path[] = GNUPLOT;
 	pid_t pid;
-	int r = posix_spawn_file_actions_init(&actions);
+	int r = spawn((char *[]){ path, NULL }, &script, 1, &pid);
 
-	if (r != 0)
-		return fail(r, "run '%s'", gnuplot);
-	r = posix_spawn_file_actions_adddup2(&actions, script, 0);
-	if (r == 0)
-		r = posix_spawn(&pid, gnuplot, &actions, NULL, args, environ);
-	(void)posix_spawn_file_actions_destroy(&actions);
-	if (r != 0)
-		return fail(r, "run '%s'", gnuplot);
+	if (r < 0)
+		return fail(-r, "run '%s'", path);
 	r = proc_reap(pid);
-	return r > 0 ? fail_plain(EINVAL, "'%s' could not draw the charts (status %d)", gnuplot, r) : r;
+	return r > 0 ? fail_plain(EINVAL, "'%s' could not draw the charts (status %d)", path, r) : r;
 }
 
 int report_plot(const struct report *report, const char *path)

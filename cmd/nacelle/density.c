@@ -18,7 +18,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/str.h"
 
-enum { COUNT_MAX = 100000, PARALLEL_MAX = 64, SETTLE_STEP_MS = 500, SETTLED_STEPS = 3, STATUS_INTERRUPTED = 128 + SIGINT };
+enum { COUNT_MAX = 100000, SETTLE_STEP_MS = 500, SETTLED_STEPS = 3, STATUS_INTERRUPTED = 128 + SIGINT };
 
 struct density_options {
 	uint64_t count, parallel;
@@ -171,22 +171,23 @@ static int series_run(const struct density *d, struct fleet *fleet, struct serie
 /* All of one kind, and their end, whatever happened. */
 static int kind_run(struct density *d, const char *kind)
 {
-	enum { WORDS = 30 };
+	enum { WORDS_MAX = 29 };
 	struct series *series = &d->report.series[d->report.count];
-	char *words[WORDS + 1];
-	char vm[] = "--vm";
-	size_t n = 0;
-	struct fleet fleet = { .globals = d->globals, .kind = kind, .words = words, .parallel = d->o.parallel };
+	struct str_list words = { .items = NULL };
+	struct fleet fleet = { .globals = d->globals, .kind = kind, .words = &words, .parallel = d->o.parallel };
 	cleanup_free char *text = NULL;
-	int r, ended;
+	int r = 0, ended;
 
+	if (d->words->count > WORDS_MAX)
+		return usage_fail(d->globals->command, "more than %d words behind the options", WORDS_MAX);
 	if (str_eq(kind, "vm"))
-		words[n++] = vm;
-	if (d->words->count > WORDS - 1)
-		return usage_fail(d->globals->command, "more than %d words behind the options", WORDS - 1);
-	for (size_t i = 0; i < d->words->count; i++)
-		words[n++] = d->words->items[i];
-	words[n] = NULL;
+		r = str_list_add(&words, "--vm");
+	for (size_t i = 0; r == 0 && i < d->words->count; i++)
+		r = str_list_add(&words, d->words->items[i]);
+	if (r < 0) {
+		str_list_done(&words);
+		return r;
+	}
 	series->kind = kind;
 	d->report.count++;
 	r = series_run(d, &fleet, series);
@@ -195,6 +196,7 @@ static int kind_run(struct density *d, const char *kind)
 	progress(kind, fleet.count, fleet.count, "deleting");
 	ended = fleet_end(&fleet);
 	progress_end();
+	str_list_done(&words);
 	series->items = fleet.items;
 	series->item_count = fleet.count;
 	return r < 0 && text ? fail_plain(-r, "%s", text) : r < 0 ? r : ended;

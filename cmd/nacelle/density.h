@@ -15,6 +15,7 @@
 
 struct globals;
 struct operands;
+struct str_list;
 
 /* From the order to start it: nacelle's own process is part of it. */
 enum moment { MOMENT_CREATED, MOMENT_STARTED, MOMENT_ANSWERED, MOMENTS };
@@ -24,12 +25,14 @@ struct instance {
 	int64_t asked, moments[MOMENTS];	/* -1: it is not known */
 };
 
+enum { PARALLEL_MAX = 64 };
+
 /* All that were started of one kind. */
 struct fleet {
 	const struct globals *globals;
 	const char *kind;		/* "container" or "vm" */
-	char *const *words;		/* for `nacelle run`: its options and the spec, ended by NULL */
-	size_t parallel;		/* so many are started at once */
+	const struct str_list *words;	/* for `nacelle run`: its options, the spec, what stands behind it */
+	size_t parallel;		/* so many are started at once, at most PARALLEL_MAX */
 	struct instance *items;
 	size_t count, room;
 };
@@ -49,6 +52,14 @@ int fleet_grow(struct fleet *fleet, size_t count, const volatile bool *stop);
  * Return: 0, also when some have said nothing, or a recorded failure.
  */
 int fleet_listen(struct fleet *fleet, size_t first, const char *text, int64_t timeout_ns, const volatile bool *stop);
+
+/*
+ * durations() - how long each took until @moment, in ascending order; of those of which it is known
+ * @values: room for @count
+ *
+ * Return: how many they are.
+ */
+size_t durations(const struct instance *items, size_t count, enum moment moment, int64_t *values);
 
 /* What there is of a fleet, once it has settled. */
 struct measurement {

@@ -4,11 +4,11 @@
 #include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "cmd/nacelle/command.h"
 #include "cmd/nacelle/options.h"
 #include "cmd/nacelle/usage-json.h"
+#include "runtime/base/clock.h"
 #include "runtime/base/str.h"
 #include "runtime/usage.h"
 
@@ -22,14 +22,6 @@ const struct option_row events_options[] = {
 	{ "interval", 0, OPTION_STRING, offsetof(struct events_options, interval), "TIME", "between statistics (5s)" },
 	{ .name = NULL },
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static int stats_print(const struct usage_watch *watch)
 {
@@ -46,11 +38,11 @@ static int stats_print(const struct usage_watch *watch)
 /* Until the container ends, or nobody reads any more. */
 static int follow(struct usage_watch *watch, int interval_ms)
 {
-	int64_t next = now_ms() + interval_ms;
+	int64_t next = clock_ms() + interval_ms;
 	int r = 0;
 
 	while (r == 0 && !ferror(stdout)) {
-		int64_t left = next - now_ms();
+		int64_t left = next - clock_ms();
 		uint64_t ooms;
 
 		if (left <= 0) {

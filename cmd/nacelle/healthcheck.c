@@ -11,11 +11,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cmd/nacelle/command.h"
 #include "cmd/nacelle/common.h"
+#include "runtime/base/clock.h"
 #include "runtime/base/json.h"
 #include "runtime/base/proc.h"
 #include "runtime/service/keeper.h"
@@ -60,14 +60,6 @@ static int process_make(const struct globals *globals, const char *id, const str
 	return r;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now = { .tv_sec = 0 };
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* What does not fit is read, and dropped. Return: whether there may be more. */
 static bool output_read(int fd, struct outcome *o)
 {
@@ -89,11 +81,11 @@ static void check_kill(const struct container_child *child)
 
 static int check_await(const struct container_child *child, int output, int64_t timeout, struct outcome *o)
 {
-	int64_t end = now_ms() + timeout;
+	int64_t end = clock_ms() + timeout;
 	struct pollfd wait[] = { { .fd = child->pidfd, .events = POLLIN }, { .fd = output, .events = POLLIN } };
 
 	while (!wait[0].revents) {
-		int64_t left = end - now_ms();
+		int64_t left = end - clock_ms();
 
 		if (left <= 0 && !o->timed_out) {
 			o->timed_out = true;

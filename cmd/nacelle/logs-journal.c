@@ -5,15 +5,16 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <unistd.h>
 
 #include "cmd/nacelle/command.h"
+#include "cmd/nacelle/lines.h"
 #include "cmd/nacelle/logs.h"
 #include "runtime/base/json.h"
 #include "runtime/base/proc.h"
+#include "runtime/base/spawn.h"
 #include "runtime/base/str.h"
 
 /* How long journald may take with what the keeper sent last. */
@@ -36,8 +37,10 @@ static char *message_text(const json_t *v)
 	return text;
 }
 
-static int line_print(struct reader *reader, const char *line, size_t size)
+/* Return: 0, 1 when all that was asked for is printed, or a recorded failure. */
+static int line_print(char *line, size_t size, void *data)
 {
+	struct reader *reader = data;
 	char time[MOMENT_SIZE], out[] = "stdout", err[] = "stderr";
 	cleanup_json json_t *v = NULL;
 	cleanup_free char *text = NULL, *log = NULL;
@@ -59,43 +62,15 @@ static int line_print(struct reader *reader, const char *line, size_t size)
 		return r;
 	moment_text(&(struct timespec){ .tv_sec = (time_t)(us / 1000000), .tv_nsec = (long)(us % 1000000) * 1000 }, time);
 	entry_print(reader, &(struct entry){ .log = log, .stream = priority && str_eq(priority, "3") ? err : out, .time = time });
-	return 0;
-}
-
-/* Print the whole lines of what has come. Return: 1, 0 at the end, or a recorded failure. */
-static int some_print(struct reader *reader, int fd, char **buffer, size_t *used)
-{
-	enum { STEP = 65536 };
-	char *grown = realloc(*buffer, *used + STEP), *newline;
-	ssize_t n;
-	int r = 0;
-
-	if (!grown)
-		return fail(ENOMEM, "read the journal");
-	*buffer = grown;
-	n = read(fd, grown + *used, STEP);
-	if (n <= 0)
-		return n < 0 && errno != EINTR ? fail(errno, "read the journal") : n < 0;
-	*used += (size_t)n;
-	while (r == 0 && !reader->done && (newline = memchr(grown, '\n', *used))) {
-		size_t size = (size_t)(newline - grown);
-
-		r = line_print(reader, grown, size);
-		*used -= size + 1;
-		memmove(grown, newline + 1, *used);
-	}
-	if (r == 0 && (fflush(stdout) != 0 || ferror(stdout)))
-		r = fail_plain(EPIPE, "write to standard output: nobody reads it any more");
-	return r < 0 ? r : 1;
+	return reader->done;
 }
 
 /* Until journalctl has no more, or, following, until the keeper has ended and what it sent last is there. */
 static int stream_print(struct reader *reader, int fd, int keeper)
 {
 	struct pollfd wait[] = { { .fd = fd, .events = POLLIN }, { .fd = keeper, .events = POLLIN } };
-	cleanup_free char *buffer = NULL;
-	size_t used = 0;
-	int r = 1;
+	struct lines lines = { .data = NULL };
+	int r = LINES_MORE;
 
 	while (r > 0 && !reader->done) {
 		int timeout = wait[1].fd < 0 && keeper >= 0 ? GRACE_MS : reader_time_left(reader), n;
@@ -104,12 +79,15 @@ static int stream_print(struct reader *reader, int fd, int keeper)
 		if (n == 0)
 			break;
 		if (n < 0 && errno != EINTR)
-			return fail(errno, "wait for the journal");
+			r = fail(errno, "wait for the journal");
 		if (n > 0 && wait[1].revents)
 			wait[1].fd = -1;
 		if (n > 0 && wait[0].revents)
-			r = some_print(reader, fd, &buffer, &used);
+			r = lines_read(&lines, fd, line_print, reader);
+		if (r >= 0 && (fflush(stdout) != 0 || ferror(stdout)))
+			r = fail_plain(EPIPE, "write to standard output: nobody reads it any more");
 	}
+	free(lines.data);
 	return r < 0 ? r : 0;
 }
 
@@ -154,23 +132,15 @@ static int arguments(const struct timespec *created, const struct container_info
 
 static int journalctl_start(char **args, pid_t *ret_pid, int *ret_fd)
 {
-	posix_spawn_file_actions_t actions;
-	int ends[2], r = posix_spawn_file_actions_init(&actions);
+	int ends[2], r;
 
-	if (r != 0)
-		return fail(r, "run 'journalctl'");
-	if (pipe2(ends, O_CLOEXEC) < 0) {
-		(void)posix_spawn_file_actions_destroy(&actions);
+	if (pipe2(ends, O_CLOEXEC) < 0)
 		return fail(errno, "make a pipe");
-	}
-	r = posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
-	if (r == 0)
-		r = posix_spawnp(ret_pid, args[0], &actions, NULL, args, environ);
-	(void)posix_spawn_file_actions_destroy(&actions);
+	r = spawn(args, (int[]){ SPAWN_SAME, ends[1] }, 2, ret_pid);
 	(void)close(ends[1]);
-	if (r != 0) {
+	if (r < 0) {
 		(void)close(ends[0]);
-		return fail(r, "run 'journalctl' (Debian's package systemd)");
+		return fail(-r, "run 'journalctl' (Debian's package systemd)");
 	}
 	*ret_fd = ends[0];
 	return 0;

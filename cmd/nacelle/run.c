@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <sys/pidfd.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cmd/nacelle/again.h"
@@ -22,6 +21,7 @@
 #include "cmd/nacelle/payload.h"
 #include "cmd/nacelle/terminal.h"
 #include "cgroups/stats.h"
+#include "runtime/base/clock.h"
 #include "runtime/base/log.h"
 #include "runtime/base/proc.h"
 #include "runtime/bundle.h"
@@ -149,11 +149,8 @@ static int run_create(struct run *run, const int stdio[3], bool at_once, struct 
 /* A line for whoever measures us: "created 1234567890", by CLOCK_MONOTONIC in ns. */
 static void moment_tell(const struct run *run, const char *what)
 {
-	struct timespec now = { .tv_sec = 0 };
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
 	if (run->o.moments)
-		(void)dprintf((int)run->o.moments, "%s %lld\n", what, (long long)now.tv_sec * 1000000000 + now.tv_nsec);
+		(void)dprintf((int)run->o.moments, "%s %lld\n", what, (long long)clock_ns());
 }
 
 static int keeping_create(struct keeping *k, const int stdio[3], struct container_child *ret_child)

@@ -184,7 +184,7 @@ int stack_load(const struct globals *globals, const struct stack_options *o, con
 	return r < 0 ? fail_in(r, "%s", file) : 0;
 }
 
-int stack_name_find(const struct globals *globals, const struct stack_options *o, const char *operand, char **ret)
+int stack_name_find(const struct stack_options *o, const char *operand, char **ret)
 {
 	const char *file = operand ? operand : STACK_FILE, *written, *base;
 	cleanup_free char *folder = NULL;
@@ -192,7 +192,6 @@ int stack_name_find(const struct globals *globals, const struct stack_options *o
 	struct str_list env = { .items = NULL };
 	int r;
 
-	(void)globals;
 	if (!is_file(operand) || o->name) {
 		r = stack_name_check(o->name ? o->name : operand);
 		return r < 0 ? r : str_copy(ret, o->name ? o->name : operand);
@@ -297,7 +296,7 @@ int stack_containers(const struct globals *globals, const struct stack_options *
 {
 	cleanup_free char *name = NULL;
 	const char *operand = operands->count ? operands->items[0] : NULL;
-	int r = stack_name_find(globals, o, operand, &name);
+	int r = stack_name_find(o, operand, &name);
 
 	if (r == 0)
 		r = stack_found_read(&globals->place, name, ret);

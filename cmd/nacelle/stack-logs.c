@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cmd/nacelle/command.h"
+#include "cmd/nacelle/lines.h"
 #include "cmd/nacelle/stack.h"
 #include "runtime/base/proc.h"
 #include "runtime/service/stack-spawn.h"
@@ -22,8 +23,7 @@ struct source {
 	FILE *file;	/* NULL: at its end */
 	char *line;	/* of it, not yet printed; NULL */
 	size_t room;
-	char *data;	/* of one that is followed: read, and not yet a whole line */
-	size_t size;
+	struct lines lines;	/* of one that is followed */
 };
 
 struct sources {
@@ -120,33 +120,27 @@ static int merged_print(struct sources *all)
 	return r;
 }
 
-/* What has come, line by line; what is left of the last one at the end. stdio would hide from poll() what it has read. */
+/* Whose line it is. */
+struct part {
+	const struct sources *all;
+	const struct source *source;
+};
+
+static int part_take(char *line, size_t size, void *data)
+{
+	const struct part *part = data;
+
+	(void)size;
+	return line_print(part->all, part->source, line);
+}
+
 static int part_print(const struct sources *all, struct source *s)
 {
-	enum { PART = 16 * 1024 };
-	char *more = realloc(s->data, s->size + PART + 1), *line, *newline;
-	ssize_t n;
-	int r = 0;
+	int r = lines_read(&s->lines, fileno(s->file), part_take, &(struct part){ .all = all, .source = s });
 
-	if (!more)
-		return fail(ENOMEM, "read logs");
-	s->data = more;
-	n = read(fileno(s->file), more + s->size, PART);
-	if (n < 0)
-		return errno == EINTR ? 0 : fail(errno, "read the log of '%s'", s->id);
-	s->size += (size_t)n;
-	more[s->size] = '\0';
-	for (line = more; r == 0 && (newline = memchr(line, '\n', s->size - (size_t)(line - more))); line = newline + 1) {
-		*newline = '\0';
-		r = line_print(all, s, line);
-	}
-	s->size -= (size_t)(line - more);
-	memmove(more, line, s->size + 1);
-	if (n == 0) {
+	if (r == 0)
 		source_end(s);
-		r = r == 0 && s->size > 0 ? line_print(all, s, more) : r;
-	}
-	return r;
+	return r < 0 ? r : 0;
 }
 
 static int followed_print(struct sources *all)
@@ -199,7 +193,7 @@ int stack_logs(const struct globals *globals, const struct operands *operands, c
 	for (size_t i = 0; i < all.count; i++) {
 		source_end(&all.items[i]);
 		free(all.items[i].line);
-		free(all.items[i].data);
+		free(all.items[i].lines.data);
 		if (all.items[i].pid > 0)
 			(void)proc_reap(all.items[i].pid);
 	}

@@ -265,7 +265,7 @@ int cmd_down(const struct globals *globals, int argc, char **argv)
 		return r < 0 ? r : 0;
 	r = format_check(globals->command, o.format);
 	if (r == 0)
-		r = stack_name_find(globals, &o.stack, operands.count ? operands.items[0] : NULL, &name);
+		r = stack_name_find(&o.stack, operands.count ? operands.items[0] : NULL, &name);
 	if (r == 0)
 		r = down_stack(globals, &o, name);
 	stack_options_done(&o.stack);

@@ -45,7 +45,7 @@ int stack_load(const struct globals *globals, const struct stack_options *o, con
 	       struct stack *ret);
 
 /* stack_name_find() - its name alone: of a file that is no longer right, too. @ret: the caller's. Return: 0 or a recorded failure. */
-int stack_name_find(const struct globals *globals, const struct stack_options *o, const char *operand, char **ret);
+int stack_name_find(const struct stack_options *o, const char *operand, char **ret);
 
 /*
  * stack_is_meant() - for commands that take a container's id as well

@@ -15,6 +15,7 @@
 #include "cmd/nacelle/command.h"
 #include "cmd/nacelle/options.h"
 #include "cmd/nacelle/output.h"
+#include "runtime/base/clock.h"
 #include "runtime/base/log.h"
 #include "runtime/state.h"
 #include "runtime/usage.h"
@@ -48,14 +49,6 @@ struct table {
 	size_t count;
 	uint64_t host_memory;
 };
-
-static int64_t now_us(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
 
 static uint64_t known(uint64_t value)
 {
@@ -198,7 +191,7 @@ static int json_print(const struct table *t)
 
 static int row_look(struct row *row)
 {
-	int64_t now = now_us();
+	int64_t now = clock_ns() / 1000;
 	struct usage usage;
 	uint64_t cpu;
 	int r = row->is_over ? USAGE_STOPPED : usage_read(&row->watch, &usage);

@@ -15,10 +15,10 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "runtime/base/cleanup.h"
+#include "runtime/base/clock.h"
 #include "runtime/base/error.h"
 #include "runtime/base/fd.h"
 
@@ -120,17 +120,9 @@ int proc_signal(int pidfd, int signal)
 	return errno == ESRCH ? PROC_GONE : fail(errno, "send signal %d", signal);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
-
 int proc_wait_exit(int pidfd, int timeout_ms)
 {
-	int64_t end = timeout_ms > 0 ? now_ms() + timeout_ms : 0;
+	int64_t end = timeout_ms > 0 ? clock_ms() + timeout_ms : 0;
 	int left = timeout_ms;
 
 	for (;;) {
@@ -147,7 +139,7 @@ int proc_wait_exit(int pidfd, int timeout_ms)
 		if (n == 0)
 			return PROC_TIMEOUT;
 		if (timeout_ms > 0) {
-			int64_t rest = end - now_ms();
+			int64_t rest = end - clock_ms();
 
 			left = rest > 0 ? (int)rest : 0;
 		}

@@ -145,6 +145,15 @@ int str_env_set(struct str_list *env, const char *name, const char *value)
 	return entry ? list_take(env, entry) : 0;
 }
 
+uint64_t str_hash(uint64_t h, const void *data, size_t size)
+{
+	const unsigned char *p = data;
+
+	for (size_t i = 0; i < size; i++)
+		h = (h ^ p[i]) * UINT64_C(0x100000001b3);
+	return h;
+}
+
 const char *str_starts(const char *text, const char *prefix)
 {
 	size_t n = strlen(prefix);

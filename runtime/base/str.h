@@ -83,6 +83,10 @@ int str_to_usec(const char *text, uint64_t *ret_usec);
  */
 int str_signal(const char *text);
 
+/* str_hash() - FNV-1a, 64 bits, of bytes. @h: STR_HASH_START, or the hash of what stands in front of them */
+#define STR_HASH_START UINT64_C(0xcbf29ce484222325)
+uint64_t str_hash(uint64_t h, const void *data, size_t size);
+
 /*
  * str_nearest() - the candidate that @word was most likely meant to be
  * @candidates: ended by NULL

@@ -12,20 +12,21 @@
 #include <unistd.h>
 
 #include "runtime/base/str.h"
+#include "runtime/base/clock.h"
 #include "runtime/service/keeper-internal.h"
 
 enum { STATUS_NOT_NOW = 3, GRACE_MS = 15000 };
 
 static bool in_start_period(const struct ward *w)
 {
-	return !w->check.ever && keeper_now() - w->since < w->k->health.start_period;
+	return !w->check.ever && clock_ms() - w->since < w->k->health.start_period;
 }
 
 static void next_set(struct ward *w)
 {
 	const struct keeper_health *h = &w->k->health;
 
-	w->check.next = keeper_now() + (in_start_period(w) ? h->start_interval : h->interval);
+	w->check.next = clock_ms() + (in_start_period(w) ? h->start_interval : h->interval);
 }
 
 void check_begin(struct ward *w)
@@ -65,7 +66,7 @@ static void run(struct ward *w)
 	w->check.pid = pid;
 	w->check.pidfd = pidfd_open(pid, 0);
 	/* nacelle ends the check in time; this is for a nacelle that does not. */
-	w->check.end = keeper_now() + w->k->health.timeout + GRACE_MS;
+	w->check.end = clock_ms() + w->k->health.timeout + GRACE_MS;
 	if (w->check.pidfd < 0)
 		check_drop(w);
 }
@@ -115,7 +116,7 @@ static int reap(struct ward *w)
 
 void check_serve(struct ward *w)
 {
-	int64_t now = keeper_now();
+	int64_t now = clock_ms();
 
 	if (w->check.pidfd >= 0 && !w->wait[WAIT_CHECK].revents && now >= w->check.end)
 		(void)pidfd_send_signal(w->check.pidfd, SIGKILL, NULL, 0);

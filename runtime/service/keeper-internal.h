@@ -66,7 +66,6 @@ struct ward {
 	char typed_bytes[TYPED_SIZE];
 };
 
-int64_t keeper_now(void);
 char *keeper_number(char *to, uint64_t value, unsigned int digits);
 char *keeper_number_signed(char *to, int64_t value);
 

@@ -29,8 +29,7 @@ static struct iovec word(const char *text)
 	return part(text, strlen(text));
 }
 
-/* The socket's other end was made anew: the name is what stays. */
-static int reconnect(int fd)
+int keeper_journal_connect(int fd)
 {
 	const struct sockaddr_un journal = { .sun_family = AF_UNIX, .sun_path = KEEPER_JOURNAL };
 
@@ -50,7 +49,8 @@ static int message_send(int fd, const struct msghdr *message)
 			return -errno;
 		if (errno == EAGAIN)
 			(void)poll(&wait, 1, WAIT_MS);
-		else if ((errno != ECONNREFUSED && errno != ENOTCONN) || reconnect(fd) < 0)
+		/* The other end was made anew: the name is what stays. */
+		else if ((errno != ECONNREFUSED && errno != ENOTCONN) || keeper_journal_connect(fd) < 0)
 			return -errno;
 	}
 }

@@ -12,9 +12,9 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "runtime/base/clock.h"
 #include "runtime/base/str.h"
 #include "runtime/service/keeper-internal.h"
 
@@ -33,14 +33,6 @@ static void signals_set(void (*how)(int signal))
 	/* What `run` had blocked. */
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-int64_t keeper_now(void)
-{
-	struct timespec now = { .tv_sec = 0 };
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 int64_t keeper_delay_next(int64_t delay, int64_t up)
@@ -130,7 +122,7 @@ static void round_once(struct ward *w)
 	sooner(&deadline, w->kill);
 	sooner(&deadline, check_deadline(w));
 	if (deadline) {
-		left = deadline - keeper_now();
+		left = deadline - clock_ms();
 		left = left < 0 ? 0 : left > 3600000 ? 3600000 : left;
 	}
 	if (poll(w->wait, WAITS, (int)left) < 0) {
@@ -140,7 +132,7 @@ static void round_once(struct ward *w)
 	streams_read(w);
 	clients_serve(w);
 	check_serve(w);
-	if (w->kill && w->payload >= 0 && keeper_now() >= w->kill) {
+	if (w->kill && w->payload >= 0 && clock_ms() >= w->kill) {
 		(void)pidfd_send_signal(w->payload, SIGKILL, NULL, 0);
 		w->kill = 0;
 	}
@@ -148,7 +140,7 @@ static void round_once(struct ward *w)
 
 void keeper_end_payload(struct ward *w)
 {
-	w->kill = keeper_now() + w->k->stop_time;
+	w->kill = clock_ms() + w->k->stop_time;
 	(void)pidfd_send_signal(w->payload, w->k->stop_signal > 0 ? (int)w->k->stop_signal : SIGTERM, NULL, 0);
 }
 
@@ -224,15 +216,15 @@ static int final(struct ward *w)
 static int after(struct ward *w, struct keeper *k)
 {
 	for (;;) {
-		int64_t up = w->since ? keeper_now() - w->since : 0, pause = decide(w, up, &k->delay);
+		int64_t up = w->since ? clock_ms() - w->since : 0, pause = decide(w, up, &k->delay);
 
 		if (pause < 0)
 			return final(w);
 		w->note.waiting = true;
 		w->note.health = KEEPER_NO_CHECK;
 		keeper_noted(w);
-		w->until = keeper_now() + pause;
-		while (!w->stop && !w->again && keeper_now() < w->until)
+		w->until = clock_ms() + pause;
+		while (!w->stop && !w->again && clock_ms() < w->until)
 			round_once(w);
 		w->until = 0;
 		if (w->stop) {
@@ -285,7 +277,7 @@ int keeper_run(const struct keeper *given)
 		w.payload = k.pidfd >= 0 ? (int)k.pidfd : pidfd_open((pid_t)k.pid, 0);
 		if (w.payload < 0)
 			return -errno;
-		w.since = keeper_now();
+		w.since = clock_ms();
 		check_begin(&w);
 		keeper_noted(&w);
 		r = payload_await(&w);

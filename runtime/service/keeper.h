@@ -118,15 +118,18 @@ struct keeper_log {
  */
 int keeper_log_line(struct keeper_log *log, const char *stream, const char *text, size_t size);
 
+/* keeper_journal_connect() - a datagram socket's other end is the journal's. Return: 0 or -errno, nothing recorded. */
+#define KEEPER_JOURNAL "/run/systemd/journal/socket"
+int keeper_journal_connect(int fd);
+
 /*
  * keeper_journal_line() - send a line, or a piece of one, to the journal, with the fields that docker's journald driver sets
- * @fd: datagram socket, connected to KEEPER_JOURNAL
+ * @fd: datagram socket, see keeper_journal_connect()
  * @id: of the container
  *
  * A journal that does not take it within a second, or is not there, loses it. Source: systemd.io/JOURNAL_NATIVE_PROTOCOL.
  * Return: 0 or -errno, nothing recorded.
  */
-#define KEEPER_JOURNAL "/run/systemd/journal/socket"
 int keeper_journal_line(int fd, const char *id, const char *stream, const char *text, size_t size);
 
 /* keeper_log_rotate() - put "log" aside as "log.1", which moves on; without room for a new one it is emptied. */

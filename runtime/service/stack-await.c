@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "runtime/base/clock.h"
 #include "runtime/container.h"
 #include "runtime/service/stack-found.h"
 
@@ -19,16 +20,9 @@ struct watching {
 	const struct stack_replica *replica;
 	enum stack_condition condition;
 	bool fresh;	/* it was just made: to have been started again means that it has failed */
+	bool running;	/* at the last look */
 	bool twice;	/* its end was not known at the last look: the keeper may have written it down, and gone, within that */
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 static const char *health_of(const struct container_info *info)
 {
@@ -65,7 +59,7 @@ static enum verdict look_judge(const struct watching *w, const struct container_
 	if (!c->running)
 		return ended_judge(w, c);
 	/* Between two lives, or its end is not yet known. */
-	if (info->status != CONTAINER_RUNNING && info->status != CONTAINER_PAUSED)
+	if (!w->running)
 		return NOT_YET;
 	if (w->condition == STACK_STARTED)
 		return GOOD;
@@ -89,6 +83,7 @@ static int look(const struct container_place *place, struct watching *w)
 	if (r == 0) {
 		bool unknown = !c.running && c.exit_status < 0;
 
+		w->running = info.status == CONTAINER_RUNNING || info.status == CONTAINER_PAUSED;
 		r = unknown && !w->twice ? NOT_YET : (int)look_judge(w, &info, &c);
 		w->twice = unknown;
 	}
@@ -109,36 +104,25 @@ int stack_await_replica(const struct container_place *place, const struct stack_
 {
 	static const char *const words[] = { [STACK_STARTED] = "running", [STACK_HEALTHY] = "healthy", [STACK_COMPLETED] = "at its end" };
 	struct watching w = { .replica = replica, .condition = condition };
-	uint64_t end = now_ms() + timeout_ms;
+	int64_t end = clock_ms() + (int64_t)timeout_ms;
 
 	for (;;) {
 		int r = look(place, &w);
 
 		if (r != NOT_YET)
 			return r == GOOD ? 0 : r < 0 ? r : -ECHILD;
-		if (now_ms() >= end)
+		if (clock_ms() >= end)
 			return fail_plain(ETIMEDOUT, "container '%s' is not %s after %llu s (see 'nacelle logs %s')", replica->id, words[condition],
 					  (unsigned long long)timeout_ms / 1000, replica->id);
 		pause_ms(LOOK_MS);
 	}
 }
 
-static bool is_running(const struct container_place *place, const char *id)
-{
-	struct container_info info;
-	bool running;
-
-	if (container_look(place, id, &info) != 0)
-		return false;
-	running = info.status == CONTAINER_RUNNING || info.status == CONTAINER_PAUSED;
-	container_info_done(&info);
-	return running;
-}
-
 int stack_await_good(const struct container_place *place, const struct stack_replica *replica, const struct stack_update *update)
 {
 	struct watching w = { .replica = replica, .condition = replica->has_health ? STACK_HEALTHY : STACK_COMPLETED, .fresh = true };
-	uint64_t time = replica->has_health ? update->timeout_ms : update->watch_ms, end = now_ms() + time;
+	uint64_t time = replica->has_health ? update->timeout_ms : update->watch_ms;
+	int64_t end = clock_ms() + (int64_t)time;
 
 	for (;;) {
 		int r = look(place, &w);
@@ -146,11 +130,11 @@ int stack_await_good(const struct container_place *place, const struct stack_rep
 		if (r != NOT_YET)
 			return r == GOOD ? 0 : r < 0 ? r : -ECHILD;
 		/* Without a check, to be still there is all that can be asked for. */
-		if (now_ms() >= end && !replica->has_health && is_running(place, replica->id))
+		if (clock_ms() >= end && !replica->has_health && w.running)
 			return 0;
-		if (now_ms() >= end + SETTLE_MS && !replica->has_health)
+		if (clock_ms() >= end + SETTLE_MS && !replica->has_health)
 			return fail_plain(ETIMEDOUT, "container '%s' does not run, and how it ended is not known", replica->id);
-		if (now_ms() >= end && replica->has_health)
+		if (clock_ms() >= end && replica->has_health)
 			return fail_plain(ETIMEDOUT, "container '%s' did not become healthy in %llu s", replica->id,
 					  (unsigned long long)time / 1000);
 		pause_ms(LOOK_MS);

@@ -43,11 +43,7 @@ static int line_make(const struct container_place *place, const char *const *arg
 	int r = str_list_add(ret, "nacelle");
 
 	if (r == 0)
-		r = str_list_addf(ret, "--root=%s", place->root);
-	if (r == 0)
-		r = str_list_addf(ret, "--data=%s", place->data);
-	if (r == 0 && place->systemd_cgroup)
-		r = str_list_add(ret, "--systemd-cgroup");
+		r = container_place_words(place, ret);
 	for (; r == 0 && *args; args++)
 		r = str_list_add(ret, *args);
 	return r;

@@ -22,6 +22,7 @@
 #include "runtime/service/stack-plan.h"
 #include "runtime/service/stack.h"
 #include "runtime/spec-service.h"
+#include "runtime/spec-short-internal.h"
 #include "runtime/spec-short.h"
 
 /* A service on its way. */
@@ -247,23 +248,6 @@ static int parts_make(struct making *m, struct stack_replica *w, json_t **ret_v,
 	return 0;
 }
 
-static int annotate(json_t *doc, const char *key, const char *value)
-{
-	json_t *annotations = json_object_get(doc, "annotations");
-	cleanup_free char *full = NULL;
-
-	if (!annotations) {
-		annotations = json_object();
-		if (json_object_set_new(doc, "annotations", annotations) < 0)
-			return fail_memory();
-	}
-	if (!json_is_object(annotations))
-		return fail_plain(EINVAL, "annotations: must be an object, not %s", json_type_text(annotations));
-	if (str_format(&full, SHORT_ANNOTATION "%s", key) < 0)
-		return -ENOMEM;
-	return json_object_set_new(annotations, full, json_string(value)) < 0 ? fail_memory() : 0;
-}
-
 static int words_join(const struct str_list *list, char **ret)
 {
 	int r = str_copy(ret, "");
@@ -290,14 +274,14 @@ static int annotations_put(struct making *m, struct stack_replica *w, json_t *do
 		r = words_join(&w->files, &files);
 	str_list_done(&needs);
 	if (r == 0)
-		r = annotate(doc, STACK_ANNOTATION, m->stack->name);
+		r = short_annotate(doc, STACK_ANNOTATION, m->stack->name);
 	if (r == 0)
-		r = annotate(doc, STACK_SERVICE_ANNOTATION, m->service->name);
+		r = short_annotate(doc, STACK_SERVICE_ANNOTATION, m->service->name);
 	if (r == 0)
-		r = annotate(doc, STACK_REPLICA_ANNOTATION, number);
+		r = short_annotate(doc, STACK_REPLICA_ANNOTATION, number);
 	if (r == 0)
-		r = annotate(doc, STACK_NEEDS_ANNOTATION, needed);
-	return r < 0 ? r : annotate(doc, STACK_FILES_ANNOTATION, files);
+		r = short_annotate(doc, STACK_NEEDS_ANNOTATION, needed);
+	return r < 0 ? r : short_annotate(doc, STACK_FILES_ANNOTATION, files);
 }
 
 /* Over all that makes it what it is. The networks count too: who is in one that is made anew has to be made anew. */
@@ -317,7 +301,7 @@ static int digest_put(struct making *m, struct stack_replica *w, json_t *doc)
 	if (r < 0)
 		return r;
 	(void)SHA256Data((const uint8_t *)all, strlen(all), w->digest);
-	return annotate(doc, STACK_DIGEST_ANNOTATION, w->digest);
+	return short_annotate(doc, STACK_DIGEST_ANNOTATION, w->digest);
 }
 
 static int health_find(json_t *doc, struct stack_replica *w)

@@ -40,6 +40,17 @@ ready='{ "args": ["sh", "-c", "echo ready; exec sleep 1000"] }'
 	has no-such
 }
 
+@test "every word of a long command comes through, and too many are refused" {
+	spec_file "$ready"
+	# shellcheck disable=SC2016 # for the shell inside
+	run -0 nacelle density -n 1 --settle 5s --answer "24 words" --json out.json "$SPEC" sh -c 'echo "$# words"; exec sleep 1000' sh {1..24}
+	jq -e '.series[0].startsNs[0].answered > 0' out.json
+	run -125 nacelle density -n 1 "$SPEC" {1..29}
+	has "more than 29 words"
+	one_line
+	nothing_left
+}
+
 @test "what ends by itself, or cannot start, is told; the others are deleted" {
 	spec_file '{ "args": ["true"] }'
 	run -125 nacelle density -n 2 --settle 1s "$SPEC"

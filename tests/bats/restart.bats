@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Restart policies, and the verbs that go with them: stop, restart, start, delete --force.
 load helpers
+load ../own-memory
 
 # service JSON - run a short spec detached
 service()
@@ -201,26 +202,14 @@ another_pid()
 	# on-failure with ten seconds of life in between would take too long: the pause is cut short by 'start'
 	service '{ "args": ["sh", "-c", "for i in 1 2 3 4 5 6 7 8 9 0; do echo some words that fill the log a little, line $i; done; exit 1"],
 		"restart": "always", "log": { "max_size": "8k", "max_file": 2 } }'
-	# What is its own: what it shares with other keepers comes and goes with them. While it makes the next start it is another
-	# program, if only for moments: the middle of several looks.
-	own()
-	{
-		local n=0 value
-		while [ "$n" -lt 11 ]; do
-			[ "$(cat "/proc/$keeper/comm")" = nacelle-keeper ] &&
-				value=$(awk '/^Anonymous:/ { print $2 }' "/proc/$keeper/smaps_rollup") &&
-				[ "$(cat "/proc/$keeper/comm")" = nacelle-keeper ] && n=$((n + 1)) && echo "$value"
-			sleep 0.02
-		done | sort -n | sed -n 6p
-	}
 	keeper=$(keeper_pid)
 	until_true 20 status_is restarting
-	first=$(own)
+	first=$(own_memory "$keeper")
 	for ((n = 0; n < 100; n++)); do
 		nacelle start "$ID" 2>/dev/null || true
 	done
 	until_true 20 status_is restarting
-	last=$(own)
+	last=$(own_memory "$keeper")
 	echo "keeper: $first KiB, $last KiB after $n"
 	[ "$keeper" = "$(keeper_pid)" ]
 	[ "$last" -le $((first + 16)) ]
