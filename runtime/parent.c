@@ -4,27 +4,20 @@
  * something that `delete --force` can follow: the cgroup's path is in it before the cgroup is made, and the
  * child dies with us until its pid is in it too.
  */
-#include "runtime/parent.h"
+#include "runtime/parent-steps.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "cgroups/delegate.h"
-#include "cgroups/devices.h"
 #include "runtime/base/fd.h"
-#include "runtime/base/json.h"
-#include "runtime/base/log.h"
-#include "runtime/base/proc.h"
 #include "runtime/bundle.h"
 #include "runtime/console.h"
 #include "runtime/container.h"
@@ -37,7 +30,6 @@
 #include "runtime/machine.h"
 #include "runtime/net-devices.h"
 #include "runtime/no-pivot.h"
-#include "runtime/resctrl.h"
 #include "runtime/restore.h"
 #include "runtime/scheduling.h"
 #include "runtime/spec-service.h"
@@ -46,8 +38,6 @@
 #include "runtime/sysctl.h"
 #include "runtime/upper.h"
 #include "runtime/volume-use.h"
-
-enum { CGROUP_REMOVE_MS = 10000 };
 
 static int spec_judge(struct parent *p)
 {
@@ -102,90 +92,6 @@ static int id_reserve(struct parent *p)
 	return r;
 }
 
-/* Whether we are about to make it decides whether it may ever be killed as a whole. */
-static int cgroup_choose(struct parent *p)
-{
-	int r;
-
-	if (p->place->systemd_cgroup)
-		return scope_choose(&p->scope, p->spec, p->options->id);
-	r = cgroup_path_resolve(p->spec->linux_.cgroups_path, p->options->id, &p->cgroup.path);
-	if (r < 0)
-		return r;
-	r = cgroup_open(&p->cgroup);
-	if (r < 0)
-		return r;
-	p->state.cgroup_made = r == CGROUP_NOT_FOUND;
-	if (p->cgroup.fd >= 0)
-		(void)close(p->cgroup.fd);
-	p->cgroup.fd = -1;
-	return str_copy(&p->state.cgroup_path, p->cgroup.path);
-}
-
-/* What the user wrote: of a machine's cell the container is told, not the cell. */
-static const struct spec *spec_told(const struct parent *p)
-{
-	return p->options->machine ? p->options->machine->spec : p->spec;
-}
-
-/* Made again, it has the volumes that it had, those without a name as well. */
-static int volumes_choose(struct parent *p)
-{
-	int r = 0;
-
-	if (!p->options->again)
-		return volumes_name(p->spec, &p->state.volumes);
-	for (size_t i = 0; r == 0 && i < p->before.volumes.count; i++)
-		r = str_list_add(&p->state.volumes, p->before.volumes.items[i]);
-	return r;
-}
-
-static int record_first(struct parent *p)
-{
-	const struct spec *spec = spec_told(p);
-	struct state *s = &p->state;
-	int r = str_copy(&s->id, p->options->id);
-
-	if (r == 0)
-		r = str_copy(&s->bundle, p->bundle->folder);
-	if (r == 0)
-		r = str_copy(&s->oci_version, spec->oci_version);
-	if (r == 0 && spec->root_path)
-		r = bundle_path(p->bundle->folder, spec->root_path, &s->rootfs);
-	for (size_t i = 0; r == 0 && i < spec->annotations.count; i++)
-		r = str_list_add(&s->annotations, spec->annotations.items[i]);
-	if (r == 0)
-		r = proc_boot_id(s->boot_id);
-	if (r == 0 && p->options->log)
-		r = str_copy(&s->log, p->options->log);
-	if (r == 0)
-		r = p->before.image_store ? str_copy(&s->image_store, p->before.image_store) :
-					    image_root_store(&s->annotations, &s->image_store);
-	if (r < 0)
-		return r;
-	r = volumes_choose(p);
-	if (r < 0)
-		return r;
-	s->volumes_go = p->options->remove_at_exit || p->options->passing;
-	s->remove_at_exit = p->options->remove_at_exit;
-	s->open_stdin = p->options->open_stdin;
-	s->resctrl_owed = resctrl_is_owed(p->spec);
-	s->created = state_now();
-	if (!s->created)
-		return fail(ENOMEM, "tell the time");
-	return state_write(&p->dir, s);
-}
-
-/* What `exec`, and poststop hooks, will work from: the bundle may change or go meanwhile. */
-static int spec_keep(struct parent *p)
-{
-	cleanup_free char *text = json_text(spec_told(p)->json);
-
-	if (!text)
-		return fail(ENOMEM, "keep the spec");
-	return fd_replace_file(p->dir.fd, "config.json", text, strlen(text), 0600);
-}
-
 int parent_seccomp(int root, const struct seccomp_profile *profile, struct seccomp_filter *ret_filter)
 {
 	cleanup_fd int cache = openat(root, ".seccomp", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -209,25 +115,6 @@ static int filter_prepare(struct parent *p)
 		return fail_in(r, "linux.seccomp");
 	p->filter_set = true;
 	return 0;
-}
-
-/* systemd alone knows where its cgroup will be, so it is made before anybody asks. */
-static int cgroup_by_systemd(struct parent *p)
-{
-	int r;
-
-	if (!p->place->systemd_cgroup)
-		return 0;
-	r = state_systemd_note(&p->dir);
-	return r < 0 ? r : scope_start(&p->scope, p->spec, &p->cgroup, &p->state);
-}
-
-/* Only a container without a cgroup namespace of its own sees the cgroup by the host's path. */
-static int cgroup_folder_find(struct parent *p)
-{
-	if (p->spec->linux_.namespaces[NS_CGROUP].wanted || !p->cgroup.path)
-		return 0;
-	return cgroup_folder(p->cgroup.path, &p->cgroup_folder);
 }
 
 static int image_hold(struct parent *p)
@@ -326,46 +213,6 @@ static int console_prepare(struct parent *p)
 	return 0;
 }
 
-/* Somebody without the right to make cgroups still gets a container, when the spec asks nothing of one. */
-static bool cgroup_is_optional(const struct parent *p)
-{
-	const char *needed[9] = { NULL };
-
-	cgroup_limits_controllers(&p->spec->linux_.resources, needed);
-	return geteuid() != 0 && !p->spec->linux_.cgroups_path && !needed[0];
-}
-
-static int cgroup_create(struct parent *p)
-{
-	int r;
-
-	if (p->scope.started)
-		return 0;
-	r = cgroup_make(&p->cgroup, &p->spec->linux_.resources);
-	if (r < 0 && cgroup_is_optional(p)) {
-		log_debug("%s, ignoring: no cgroup", fail_text());
-		p->cgroup.made = p->state.cgroup_made = false;
-		free(p->state.cgroup_path);
-		p->state.cgroup_path = NULL;
-		return 0;
-	}
-	return r;
-}
-
-/* While the child mounts: it has what it needs, and no payload runs before we have answered it. */
-static int cgroup_limit(struct parent *p)
-{
-	const struct cgroup_limits *limits = &p->spec->linux_.resources;
-	int r;
-
-	if (p->cgroup.fd < 0)
-		return 0;
-	r = cgroup_limits_apply(p->cgroup.fd, limits);
-	if (r < 0 || geteuid() != 0)
-		return r;
-	return cgroup_devices_attach(p->cgroup.fd, limits);
-}
-
 /* In the child. The lock's fd must not live on in it: it would outlive us, and hold the lock. */
 static void child_enter(void *arg, const struct ns_plan *plan)
 {
@@ -431,74 +278,11 @@ static int maps_write(struct parent *p)
 	return r < 0 ? r : parent_send(p->sync, SYNC_MAPPED);
 }
 
-static int record_process(struct parent *p)
-{
-	int r = proc_start_time(p->pid, &p->state.pid_start);
-
-	if (r == PROC_GONE)
-		return 0; /* its last words are on the socket */
-	if (r < 0)
-		return r;
-	p->state.pid = p->pid;
-	/* From here on it may run without another word of ours. */
-	if (p->options->at_once)
-		p->state.phase = PHASE_CREATED;
-	p->state.poststop_owed = p->spec->hooks[HOOK_POSTSTOP].count > 0;
-	return state_write(&p->dir, &p->state);
-}
-
-/* An annotation of crun's: the payload manages a cgroup below the one that has the limits. */
-static int cgroup_hand_over(struct parent *p)
-{
-	const struct spec_linux *l = &p->spec->linux_;
-	const char *name = spec_annotation(p->spec, "run.oci.delegate-cgroup");
-
-	if (!name)
-		return 0;
-	if (p->cgroup.fd < 0)
-		return fail_plain(ENOTSUP, "annotations[\"run.oci.delegate-cgroup\"]: the container has no cgroup");
-	return cgroup_delegate(&p->cgroup, name, p->pid, idmap_host_id(0, l->uid_mappings, l->uid_mapping_count),
-			       idmap_host_id(0, l->gid_mappings, l->gid_mapping_count));
-}
-
-/* Is this the mount by which the payload may manage its cgroup? */
-static bool manages_cgroup(const struct spec_mount *m)
-{
-	return str_eq(m->destination, "/sys/fs/cgroup") && !m->bind &&
-	       (str_eq(m->type, "cgroup") || str_eq(m->type, "cgroup2")) &&
-	       !((m->attr_set | m->rec_set) & MOUNT_ATTR_RDONLY);
-}
-
-/* Owned by the payload's user where it has a cgroup namespace of its own and a mount of it to write to, and nowhere else. */
-static int cgroup_hand_own(struct parent *p)
-{
-	const struct spec_linux *l = &p->spec->linux_;
-	uid_t uid = idmap_host_id((uint32_t)p->spec->process.user.uid, l->uid_mappings, l->uid_mapping_count);
-
-	/* a user's cgroup is his already, and he can give nothing away */
-	if (p->cgroup.fd < 0 || uid == 0 || geteuid() != 0 || !l->namespaces[NS_CGROUP].wanted || l->namespaces[NS_CGROUP].path)
-		return 0;
-	for (size_t i = 0; i < p->spec->mount_count; i++)
-		if (manages_cgroup(&p->spec->mounts[i]))
-			return cgroup_own(&p->cgroup, uid);
-	return 0;
-}
-
 static int limits_lift(struct parent *p)
 {
 	int r = limits_raise(p->pid, &p->spec->process);
 
 	return r < 0 ? r : scheduling_set(p->pid, &p->spec->process);
-}
-
-static int resctrl_join(struct parent *p)
-{
-	cleanup_fd int root = -1;
-
-	if (!p->spec->linux_.intel_rdt.set)
-		return 0;
-	root = resctrl_open();
-	return root < 0 ? root : resctrl_enter(root, &p->spec->linux_.intel_rdt, p->options->id, p->pid);
 }
 
 static int net_devices_take(struct parent *p)
@@ -550,12 +334,6 @@ static int terminal_take(struct parent *p)
 		return 0;
 	p->terminal = console_receive(p->console_mine);
 	return p->terminal < 0 ? p->terminal : 0;
-}
-
-static int record_phase(struct parent *p)
-{
-	p->state.phase = p->options->at_once ? PHASE_RUNNING : PHASE_CREATED;
-	return state_write(&p->dir, &p->state);
 }
 
 /* The payload runs: a failure of these ends it. */
@@ -669,57 +447,6 @@ static const struct parent_step restore_steps[] = {
 	{ NULL,				NULL               },
 };
 
-static int record_remove(struct parent *p)
-{
-	if (image_root_release(&p->state.annotations, p->state.image_store, p->place->root, p->options->id) < 0)
-		log_warn("%s, ignoring", fail_text());
-	return state_remove(&p->dir, p->options->id);
-}
-
-/* It has ended, as before; also when what was there was itself never finished. */
-static int record_restore(struct parent *p)
-{
-	if (p->before.pid == 0)
-		p->before.pid = INT32_MAX;
-	return state_write(&p->dir, &p->before);
-}
-
-/* Take back everything; the failure that brought us here keeps its text. */
-static void undo(struct parent *p)
-{
-	cleanup_free char *text = strdup(fail_text());
-	int status = fail_status();
-
-	if (p->pidfd >= 0) {
-		(void)pidfd_send_signal(p->pidfd, SIGKILL, NULL, 0);
-		(void)proc_reap(p->pid);
-	}
-	scope_release(&p->scope);
-	if (p->cgroup.fd >= 0 && cgroup_remove(&p->cgroup, CGROUP_REMOVE_MS) < 0)
-		log_warn("%s, ignoring", fail_text());
-	scope_stop(p->scope.started ? p->scope.name.unit : NULL);
-	if (p->pid > 0 && p->state.resctrl_owed)
-		resctrl_forget(p->spec, p->options->id);
-	if (p->state.poststop_owed) {
-		cleanup_free char *state = state_oci_text(&p->state, "stopped", 0);
-
-		if (state)
-			(void)hooks_run(p->spec, HOOK_POSTSTOP, state, false);
-	}
-	if (p->rootfs.spec && upper_remove(p->place, &p->dir, p->state.boot_id, p->options->id) < 0)
-		log_warn("%s, ignoring", fail_text());
-	/* What they hold is that of the container which could not be made again. */
-	if (p->rootfs.spec && !p->options->again && volumes_release(p->place, &p->dir, &p->state, p->options->id, true) < 0)
-		log_warn("%s, ignoring", fail_text());
-	if (p->dir.fd >= 0 && network_wish_is_any(p->spec) && network_release(p->place, p->options->id) < 0)
-		log_warn("%s, ignoring", fail_text());
-	if (p->dir.fd >= 0 && (p->options->again ? record_restore(p) : record_remove(p)) < 0)
-		log_warn("%s, ignoring", fail_text());
-	if (p->options->pid_file && p->pid > 0)
-		(void)unlink(p->options->pid_file);
-	(void)fail_exit(fail_plain(EINVAL, "%s", text ? text : "out of memory"), status);
-}
-
 static int steps_run(struct parent *p, const struct parent_step *step)
 {
 	for (; step->run; step++) {
@@ -729,7 +456,7 @@ static int steps_run(struct parent *p, const struct parent_step *step)
 			continue;
 		if (step->name)
 			r = fail_in(r, "%s", step->name);
-		undo(p);
+		parent_undo(p);
 		return r;
 	}
 	return 0;
