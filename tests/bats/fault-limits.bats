@@ -9,7 +9,8 @@ small()
 	mkdir -p "$1"
 	mount -t tmpfs -o "$2" tmpfs "$1"
 	# shellcheck disable=SC2034 # nothing_left compares
-	mounts_before=$(mounts)
+	mounts_before=()
+	mounts mounts_before
 }
 teardown()
 {

@@ -20,15 +20,24 @@ if [ "${NACELLE_NO_SKIP:-0}" = 1 ]; then
 	}
 fi
 
-# One root file system a file; a test that writes to it makes its own with rootfs_own.
+# One root file system a file, and the bundle's config.json as it is before a test says otherwise; a test that writes to
+# the root makes its own with rootfs_own.
 setup_file()
+{
+	file_root
+}
+file_root()
 {
 	bats_require_minimum_version 1.8.0
 	"$here/../rootfs" "$BATS_FILE_TMPDIR/rootfs"
+	BUNDLE=$BATS_FILE_TMPDIR ROOTFS=$BATS_FILE_TMPDIR/rootfs bundle .
 }
 
+# What runs before and after every one of some hundred tests is done by the shell itself, as far as it can: a process costs
+# more than what it would do here.
 setup()
 {
+	local config
 	cd "$BATS_TEST_TMPDIR" || return
 	STATE=$BATS_TEST_TMPDIR/state
 	DATA=$BATS_TEST_TMPDIR/data
@@ -37,9 +46,10 @@ setup()
 	# names are the test's own too: cgroups are found by them
 	ID=t${CELL:-}$BATS_SUITE_TEST_NUMBER-$$
 	mkdir "$BUNDLE"
-	bundle .
-	mounts_before=$(mounts)
-	cgroups_before=$(cgroups)
+	mapfile config <"$BATS_FILE_TMPDIR/config.json"
+	printf '%s' "${config[@]}" >"$BUNDLE/config.json"
+	mounts_before=()
+	mounts mounts_before
 }
 
 # A test that leaves a container to be deleted here says so with keeps (create and detach do).
@@ -55,9 +65,10 @@ teardown()
 	if [ "${BATS_TEST_COMPLETED:-0}" = 1 ]; then
 		[ $status = 0 ] && nothing_left || status=1
 	fi
-	# what a failure left mounted must not be there when the folders are removed
+	# what a failure left must not be there when the folders are removed
 	unmount_below "$BATS_TEST_TMPDIR"
-	find $CGROUP -mindepth 1 -depth -type d -name "*$ID*" -exec rmdir {} + 2>/dev/null
+	[ $status = 0 ] && [ "${BATS_TEST_COMPLETED:-0}" = 1 ] ||
+		find $CGROUP -mindepth 1 -depth -type d -name "*$ID*" -exec rmdir {} + 2>/dev/null
 	return $status
 }
 teardown_file()
@@ -66,9 +77,11 @@ teardown_file()
 }
 unmount_below()
 {
-	local target
-	for target in $(awk '{ print $5 }' /proc/self/mountinfo | grep -F "$1/" | tac); do
-		umount -l "$target"
+	local lines target n
+	mapfile -t lines </proc/self/mountinfo
+	for ((n = ${#lines[@]} - 1; n >= 0; n--)); do
+		read -r _ _ _ _ target _ <<<"${lines[n]}"
+		[[ $target != "$1"/* ]] || umount -l "$target"
 	done
 }
 keeps()
@@ -88,7 +101,7 @@ bundle()
 	local filter=$1
 	shift
 	jq --arg rootfs "$ROOTFS" "$@" ".root.path = \$rootfs | $filter" "$here/config.json" \
-		>"$BUNDLE/config.json.new" && mv "$BUNDLE/config.json.new" "$BUNDLE/config.json"
+		>"$BUNDLE/config.json"
 }
 
 # payload SCRIPT [FILTER] - a bundle whose process is a shell script
@@ -228,23 +241,45 @@ cgroup_dir()
 	line=$(grep '^0::' "/proc/$(init_pid)/cgroup") && echo "$CGROUP${line#0::}"
 }
 
+# mounts ARRAY - "TARGET TYPE" of every mount, into an array of the caller's
 mounts()
 {
-	awk '{ print $5, $(NF - 2) }' /proc/self/mountinfo | sort
+	local -n mounts_into=$1
+	local lines line words tail
+	mapfile -t lines </proc/self/mountinfo
+	for line in "${lines[@]}"; do
+		read -ra words <<<"$line"
+		tail=${line##* - }
+		mounts_into+=("${words[4]} ${tail%% *}")
+	done
 }
-
 cgroups()
 {
-	find $CGROUP -mindepth 1 -type d -name "*$ID*" 2>/dev/null | sort
+	find $CGROUP -mindepth 1 -type d -name "*$ID*" 2>/dev/null
 }
 
-# A zombie whose parent has still to reap it holds nothing.
+# new_mounts - the mounts that were not there before the test
+new_mounts()
+{
+	local now=() mount
+	local -A many=()
+	for mount in "${mounts_before[@]}"; do many[$mount]=$((${many[$mount]:-0} + 1)); done
+	mounts now
+	for mount in "${now[@]}"; do
+		many[$mount]=$((${many[$mount]:-0} - 1))
+		[ ${many[$mount]} -ge 0 ] || printf 'mount: %s\n' "$mount"
+	done
+}
+
+# A zombie has no command line, and one whose parent has still to reap it holds nothing.
 processes()
 {
-	local pid
-	for pid in $(pgrep -f -- "$STATE"); do
-		[ "$pid" = $$ ] || [ "$pid" = "$BASHPID" ] || ps -o pid=,stat=,args= -p "$pid" | grep -v ' Z'
-	done
+	local file pid words
+	for file in /proc/[0-9]*/cmdline; do
+		pid=${file//[!0-9]/}
+		[ "$pid" != $$ ] && [ "$pid" != "$BASHPID" ] && mapfile -d '' words <"$file" || continue
+		[[ ${words[*]} != *"$STATE"* ]] || printf 'process: %s %s\n' "$pid" "${words[*]}"
+	done 2>/dev/null
 	return 0
 }
 
@@ -255,12 +290,11 @@ nothing_left()
 	local n
 	for ((n = 0; n < 100; n++)); do
 		left=$(
-			find "$STATE" -mindepth 1 -path "$STATE/.seccomp" -prune -o -name .systemd -prune -o -print 2>/dev/null |
-				grep -vx "$STATE" | sed 's/^/state: /'
-			find "$DATA" -name "*$ID*" 2>/dev/null | sed 's/^/data: /'
-			diff <(echo "$mounts_before") <(mounts) | sed -n 's/^> /mount: /p'
-			diff <(echo "$cgroups_before") <(cgroups) | sed -n 's/^> /cgroup: /p'
-			processes | sed 's/^/process: /'
+			find "$STATE" "$DATA" $CGROUP -mindepth 1 \( -path "$STATE/.seccomp" -prune -o -name .systemd -prune -o \
+				-path "$STATE/*" -printf 'state: %p\n' -o -path "$DATA/*" -name "*$ID*" -printf 'data: %p\n' -o \
+				-path "$CGROUP/*" -type d -name "*$ID*" -printf 'cgroup: %p\n' \) 2>/dev/null
+			new_mounts
+			processes
 		)
 		[ -n "$left" ] || return 0
 		sleep 0.05

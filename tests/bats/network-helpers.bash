@@ -19,8 +19,7 @@ ECHO=$here/../../build/attack/echo
 
 setup_file()
 {
-	bats_require_minimum_version 1.8.0
-	"$here/../rootfs" "$BATS_FILE_TMPDIR/rootfs"
+	file_root
 	cp "$ECHO" "$BATS_FILE_TMPDIR/rootfs/bin/answer"
 }
 

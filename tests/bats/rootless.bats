@@ -8,8 +8,7 @@ UID_=12345
 
 setup_file()
 {
-	bats_require_minimum_version 1.8.0
-	"$here/../rootfs" "$BATS_FILE_TMPDIR/rootfs"
+	file_root
 	cp "$NACELLE" "$(dirname "$NACELLE")"/nacelle-* "$BATS_FILE_TMPDIR"
 	chmod 711 "$BATS_RUN_TMPDIR" "${BATS_FILE_TMPDIR%/*}" "$BATS_FILE_TMPDIR"
 	cp /etc/passwd "$BATS_FILE_TMPDIR/passwd"

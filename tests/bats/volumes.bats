@@ -8,8 +8,7 @@ IMAGE=${NACELLE_IMAGE:-${NACELLE%/*}/nacelle-image}
 
 setup_file()
 {
-	bats_require_minimum_version 1.8.0
-	"$here/../rootfs" "$BATS_FILE_TMPDIR/rootfs"
+	file_root
 	mkdir "$BATS_FILE_TMPDIR/store"
 	mount -t tmpfs store "$BATS_FILE_TMPDIR/store"
 	export NACELLE_STORE=$BATS_FILE_TMPDIR/store/s
