@@ -4,7 +4,7 @@
  * something that `delete --force` can follow: the cgroup's path is in it before the cgroup is made, and the
  * child dies with us until its pid is in it too.
  */
-#include "runtime/parent-steps.h"
+#include "runtime/parent.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,6 +30,7 @@
 #include "runtime/machine.h"
 #include "runtime/net-devices.h"
 #include "runtime/no-pivot.h"
+#include "runtime/parent-steps.h"
 #include "runtime/restore.h"
 #include "runtime/scheduling.h"
 #include "runtime/spec-service.h"

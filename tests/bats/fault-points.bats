@@ -5,7 +5,6 @@
 load helpers
 
 # shellcheck disable=SC2034 # bats': a tenth takes longer than any other test
-BATS_TEST_TIMEOUT=600
 
 setup_file()
 {

@@ -143,6 +143,21 @@ rootfs_own()
 	bundle .
 }
 
+# What there is too much of for every day: a third a day, another one each day; all of it with THOROUGH=1.
+# sample_of - one in how many; sampled - such lines of standard input; in_sample N - is the N-th among them?
+sample_of()
+{
+	[ "${THOROUGH:-0}" = 1 ] && echo 1 || echo 3
+}
+sampled()
+{
+	awk -v of="$(sample_of)" -v day="$(date +%j)" 'NR % of == day % of'
+}
+in_sample()
+{
+	[ "${THOROUGH:-0}" = 1 ] || [ $(($1 % 3)) = $((10#$(date +%j) % 3)) ]
+}
+
 # not COMMAND... - it fails (a bare ! is no check in bats)
 not()
 {
