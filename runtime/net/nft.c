@@ -59,6 +59,20 @@ int nft_batch_send(const struct nl_message *m, const char *what)
 	return sock < 0 ? sock : nl_call(sock, m, what, NULL, NULL, 0);
 }
 
+int nft_table_is_there(const char *table)
+{
+	cleanup_nl struct nl_message m = { .size = 0 };
+	cleanup_fd int sock = nl_open(NETLINK_NETFILTER);
+	int r;
+
+	if (sock < 0)
+		return sock;
+	begin(&m, NFT_MSG_GETTABLE, NLM_F_ACK);
+	nl_put_text(&m, NFTA_TABLE_NAME, table);
+	r = nl_call(sock, &m, "nftables: look for our table", NULL, NULL, ENOENT);
+	return r < 0 ? r : r != NL_QUIET;
+}
+
 void nft_table(struct nl_message *m, const char *table)
 {
 	begin(m, NFT_MSG_NEWTABLE, NLM_F_CREATE);

@@ -20,6 +20,9 @@ void nft_batch_end(struct nl_message *m);
 /* nft_batch_send() - Return: 0 or a recorded failure; the rules are all in force, or none is. */
 int nft_batch_send(const struct nl_message *m, const char *what);
 
+/* nft_table_is_there() - Return: 1 or 0, or a recorded failure. */
+int nft_table_is_there(const char *table);
+
 void nft_table(struct nl_message *m, const char *table);
 /* nft_table_delete() - with all that is in it; it must be there. */
 void nft_table_delete(struct nl_message *m, const char *table);

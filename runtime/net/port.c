@@ -74,7 +74,7 @@ static int host_read(char *text, struct net_address *ret)
 	if (net_address_read(text, ret) < 0)
 		return fail_plain(EINVAL, "the host's part is an address, as 127.0.0.1 or [fd00::1]");
 	if (ret->family == AF_INET6 && net_address_is_loopback(ret))
-		return fail_plain(ENOTSUP, "the kernel translates nothing that goes to ::1: publish on 127.0.0.1");
+		return fail_plain(ENOTSUP, "nothing that goes to ::1 can be sent on to a container: publish on 127.0.0.1");
 	return 0;
 }
 

@@ -5,7 +5,7 @@
  *	map at4, any4, at6, any6			published ports: with an address of the host, and on all
  *	chain guard, prerouting, raw:			iifname "nacelle*" ip daddr 127.0.0.0/8 drop
  *	chain prerouting, dstnat:			ip daddr != 127.0.0.0/8 fib daddr type local jump published, and IPv6
- *	chain output, dstnat:				fib daddr type local jump published
+ *	chain output, dstnat:				fib daddr type local jump published, ip6 daddr != ::1 the same
  *	chain published:				dnat ip to meta l4proto . th dport map @any4, …
  *	chain postrouting, srcnat:			ip saddr S oifname != B masquerade	(not of an internal network)
  *							ip saddr S oifname B ct status dnat masquerade
@@ -19,7 +19,9 @@
  * So a container is reached from its own network, and from elsewhere by its published ports alone, and networks do not
  * reach each other. What goes to a published port by an address of the host from the port's own network, or from the
  * host's 127.0.0.1, gets the bridge's address, or the answer would not come back the same way. The second needs
- * route_localnet on the bridge, so the guard keeps whoever is behind it from the host's loopback addresses.
+ * route_localnet on the bridge, so the guard keeps whoever is behind it from the host's loopback addresses. IPv6 has no such
+ * setting, and where br_netfilter is loaded an answer that is for ::1 again is dropped at the bridge: what goes to ::1 stays on
+ * the host, where a client is refused at once and tries 127.0.0.1 next, rather than waiting for an answer that never comes.
  */
 #include "runtime/net/rules.h"
 
@@ -46,6 +48,7 @@ static const struct nft_map maps[MAPS] = {
 };
 
 static const uint8_t loopback[4] = { 127 };
+static const uint8_t loopback6[16] = { [15] = 1 };
 
 static size_t rule(struct nl_message *m, const char *chain)
 {
@@ -81,10 +84,16 @@ static void rules_prerouting(struct nl_message *m)
 	nft_rule_end(m, r);
 }
 
-static void rule_output(struct nl_message *m)
+static void rules_output(struct nl_message *m)
 {
 	size_t r = rule(m, "output");
 
+	nft_match_family(m, AF_INET);
+	nft_match_local(m);
+	nft_jump(m, "published");
+	nft_rule_end(m, r);
+	r = rule(m, "output");
+	nft_match_destination_not(m, AF_INET6, loopback6, 128);
 	nft_match_local(m);
 	nft_jump(m, "published");
 	nft_rule_end(m, r);
@@ -266,7 +275,7 @@ static void table_fill(struct nl_message *m, const struct net_rules *rules)
 		map_fill(m, rules, i);
 	rule_guard(m);
 	rules_prerouting(m);
-	rule_output(m);
+	rules_output(m);
 	for (int i = 0; i < MAPS; i++)
 		rule_published(m, i);
 	for (size_t i = 0; i < rules->network_count; i++)
@@ -302,4 +311,9 @@ int net_rules_apply(const struct net_rules *rules)
 	else
 		removal_message(&m);
 	return nft_batch_send(&m, "nftables: put the rules in force");
+}
+
+int net_rules_are_there(void)
+{
+	return nft_table_is_there(NET_TABLE);
 }

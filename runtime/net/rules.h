@@ -39,5 +39,8 @@ struct net_rules {
 /* net_rules_apply() - put them in force, instead of those before. Without networks the table goes. Return: 0 or a recorded failure. */
 int net_rules_apply(const struct net_rules *rules);
 
+/* net_rules_are_there() - Return: 1 or 0: somebody has taken the table away; or a recorded failure. */
+int net_rules_are_there(void);
+
 /* net_rules_message() - the batch that net_rules_apply() sends. */
 void net_rules_message(const struct net_rules *rules, struct nl_message *m);

@@ -32,6 +32,31 @@ load network-helpers
 	run -1 ask_outside 192.0.2.1 8080 hello
 }
 
+@test "IPv6: published on all addresses, on one, by TCP and UDP; ::1 is refused at once and localhost goes on to 127.0.0.1" {
+	network web --subnet 10.77.1.0/24 --subnet fd77::/64
+	serve "$ID" '{ network: "web", ports: ["[::]:8080:80", "[::]:8080:80/udp", "[2001:db8::1]:8081:80", "8082:80"] }'
+	for port in 8080 8081 8082; do
+		run -0 ask_outside 2001:db8::1 "$port" hello
+		is "2001:db8::2 hello"
+		run -0 ask_host 2001:db8::1 "$port" hello
+		has " hello"
+	done
+	run -0 udp_outside 2001:db8::1 8080 hello
+	is "2001:db8::2 hello"
+	run -0 udp_host 2001:db8::1 8080 hello
+	has " hello"
+	run -1 ask_host fd77::1 8081 hello
+	run -1 ask_host 127.0.0.1 8080 hello
+	# refused, which is no waiting: what waits ends with 124
+	run -7 host timeout 2 curl -sg 'http://[::1]:8082/'
+	# what the host itself has there is reached
+	host "$ECHO" 8082 3>&- >/dev/null 2>&1 &
+	servers+=($!)
+	until_true 10 host bash -c 'ss -ltn | grep -q :8082'
+	run -0 ask_host ::1 8082 hello
+	is "::1 hello"
+}
+
 @test "from its own network, from another, and by itself a published port is reached by the host's address" {
 	network one
 	network two
@@ -126,7 +151,7 @@ load network-helpers
 		80-90:80-91 of one length
 		80:80/icmp tcp or udp
 		a:80:80 the host's part is an address
-		[::1]:80:80 nothing that goes to ::1
+		[::1]:80:80 nothing that goes to ::1 can be sent on
 		:80:80 the host's part is an address
 	END
 	run -125 nacelle run -p 80:80 -p 127.0.0.1:70-80:70-80 "$SPEC"

@@ -301,8 +301,8 @@ static void test_the_rules_are_one_batch(void)
 	CHECK_INT(c.chains, 6);
 	/* a thousand by each family, at most 400 in a message, and one by its address */
 	CHECK_INT(c.lists, 3 + 3 + 1);
-	/* guard, prerouting twice, output, published 4, postrouting 5 + 2, forward 1 + 1 + 3 + 2 */
-	CHECK_INT(c.rules, 1 + 2 + 1 + 4 + 5 + 2 + 7);
+	/* guard, prerouting and output twice each, published 4, postrouting 5 + 2, forward 1 + 1 + 3 + 2 */
+	CHECK_INT(c.rules, 1 + 2 + 2 + 4 + 5 + 2 + 7);
 	/* the last but one is what the kernel acknowledges */
 	CHECK_INT(m.seq, c.messages - 1);
 }
