@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The order: on the way up rules come before forwarding, so that nothing is open that a rule would close; on the way down
- * forwarding ends first. A setting is given back only if it still is what we made it.
+ * forwarding ends first. A setting is given back only if it still is what we made it. A bridge comes up last, with all its
+ * ports: where somebody took it away, or down, who is in it is put back first.
  */
 #include "runtime/network-host.h"
 
@@ -162,6 +163,34 @@ static bool is_published_on_loopback(const struct network_book *book, const stru
 	return false;
 }
 
+/* Of a bridge that is new, or was down, whoever was in it before. */
+static int ports_join(const struct network_book *book, int sock, const struct network *n, unsigned int bridge)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < book->lease_count; i++) {
+		const struct network_lease *l = &book->leases[i];
+		struct net_device port;
+
+		if (!str_eq(l->network, n->name))
+			continue;
+		r = net_device_find(sock, l->pair, &port);
+		if (r == NET_DEVICE_NONE || (r == 0 && port.master == bridge)) {
+			r = 0;
+			continue;
+		}
+		if (r == 0)
+			r = net_port_join(sock, port.index, bridge);
+		if (r == 0 && l->port_count)
+			r = net_port_reflect(sock, l->pair);
+		if (r == 0)
+			r = net_device_up(sock, port.index);
+		if (r < 0)
+			return fail_in(r, "container '%s'", l->id);
+	}
+	return r;
+}
+
 static int bridge_up(struct network_book *book, int sock, const struct network *n)
 {
 	struct net_device device = { .index = 0 };
@@ -180,6 +209,8 @@ static int bridge_up(struct network_book *book, int sock, const struct network *
 	for (int f = 0; r == 0 && f < FAMILIES; f++)
 		if (net_address_is_set(&n->gateways[f]))
 			r = net_device_address(sock, device.index, &n->gateways[f], n->subnets[f].length);
+	if (r == 0 && !device.up)
+		r = ports_join(book, sock, n, device.index);
 	if (r == 0 && !device.up)
 		r = net_device_up(sock, device.index);
 	return r < 0 ? fail_in(r, "network '%s'", n->name) : 0;
@@ -251,6 +282,50 @@ int network_host_apply(struct network_book *book)
 	if (r == 0)
 		r = settings_on(book);
 	return r < 0 ? r : network_leases_write(book);
+}
+
+/* --- what others have broken ------------------------------------------------------------------------ */
+
+/* Return: 1 or 0, or a recorded failure. */
+static int forwarding_is_on(const struct network_book *book)
+{
+	static const char *const paths[FAMILIES] = { [V4] = "net/ipv4/ip_forward", [V6] = "net/ipv6/conf/all/forwarding" };
+
+	for (int f = 0; f < FAMILIES; f++) {
+		cleanup_free char *now = NULL;
+		int r = family_is_forwarded(book, f) ? setting_read(paths[f], &now) : 0;
+
+		if (r < 0)
+			return r;
+		if (now && !str_eq(now, "1"))
+			return 0;
+	}
+	return 1;
+}
+
+int network_host_faults(const struct network_book *book, struct str_list *ret)
+{
+	cleanup_fd int sock = nl_open(NETLINK_ROUTE);
+	int whole = sock < 0 ? sock : net_rules_are_there();
+
+	if (whole > 0)
+		whole = forwarding_is_on(book);
+	if (whole < 0)
+		return whole;
+	for (size_t i = 0; i < book->network_count; i++) {
+		const struct network *n = &book->networks[i];
+		struct net_device device;
+		int r;
+
+		if (!network_users(book, n->name))
+			continue;
+		r = net_device_find(sock, n->bridge, &device);
+		if (r >= 0 && (!whole || r == NET_DEVICE_NONE || !device.up))
+			r = str_list_add(ret, n->name);
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 /* --- what is left of others ------------------------------------------------------------------------ */

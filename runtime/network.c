@@ -471,3 +471,25 @@ int network_ports(const struct container_place *place, const char *id, struct st
 	network_book_close(&book);
 	return r;
 }
+
+int network_broken(const struct container_place *place, struct str_list *ret)
+{
+	struct network_book book = NETWORK_BOOK_NONE;
+	int r = geteuid() != 0 ? NETWORK_NO_BOOK : network_book_open(place->data, false, &book);
+
+	if (r == 0)
+		r = network_host_faults(&book, ret);
+	network_book_close(&book);
+	return r < 0 ? r : 0;
+}
+
+int network_mend(const struct container_place *place)
+{
+	struct network_book book = NETWORK_BOOK_NONE;
+	int r = network_book_open(place->data, false, &book);
+
+	if (r == 0)
+		r = network_host_apply(&book);
+	network_book_close(&book);
+	return r < 0 ? r : 0;
+}

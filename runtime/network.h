@@ -68,5 +68,15 @@ int network_prune(const struct container_place *place, struct str_list *ret_name
  */
 int network_list_json(const struct container_place *place, const struct str_list *names, json_t **ret);
 
+/*
+ * network_broken() - names of networks in use that somebody has broken: their bridge was removed or is down, or all networks' rules
+ * network_mend() - make all of them what they should be; who is in them is put back
+ * @ret: added to
+ *
+ * Return: 0 or a recorded failure.
+ */
+int network_broken(const struct container_place *place, struct str_list *ret);
+int network_mend(const struct container_place *place);
+
 /* network_ports() - ports that a container has published, as net_port_text() writes them. @ret: str_list_done() it, after a failure too. */
 int network_ports(const struct container_place *place, const char *id, struct str_list *ret);

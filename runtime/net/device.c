@@ -30,6 +30,7 @@ static int device_found(const struct nlmsghdr *m, void *data)
 	device->up = about.ifi_flags & IFF_UP;
 	nl_attributes((const char *)NLMSG_DATA(m) + NLMSG_ALIGN(sizeof(about)), m->nlmsg_len - NLMSG_SPACE(sizeof(about)), attrs,
 		      IFLA_LINKINFO);
+	device->master = nl_u32(attrs[IFLA_MASTER]);
 	if (!attrs[IFLA_LINKINFO])
 		return 0;
 	nl_attributes(nl_data(attrs[IFLA_LINKINFO]), nl_size(attrs[IFLA_LINKINFO]), info, IFLA_INFO_KIND);
@@ -102,6 +103,16 @@ int net_pair_make(int sock, const struct net_pair *pair)
 	if (r < 0)
 		return fail_in(r, "'%s'%s", pair->inside, r == -EOPNOTSUPP ? " (the kernel has no module 'veth')" : "");
 	return 0;
+}
+
+int net_port_join(int sock, unsigned int index, unsigned int bridge)
+{
+	const struct ifinfomsg about = { .ifi_family = AF_UNSPEC, .ifi_index = (int)index };
+	cleanup_nl struct nl_message m = { .size = 0 };
+
+	nl_begin(&m, RTM_NEWLINK, NLM_F_ACK, &about, sizeof(about));
+	nl_put_u32(&m, IFLA_MASTER, bridge);
+	return nl_call(sock, &m, "make a port of the bridge", NULL, NULL, 0);
 }
 
 int net_port_reflect(int sock, const char *name)

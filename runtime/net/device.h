@@ -14,7 +14,7 @@
 #include "runtime/net/address.h"
 
 struct net_device {
-	unsigned int index;
+	unsigned int index, master;	/* master: index of the bridge that it is a port of; 0: of none */
 	bool up;
 	char kind[16];		/* "bridge", "veth", …; "": the kernel does not say */
 };
@@ -37,6 +37,9 @@ struct net_pair {
 };
 /* net_pair_make() - make them, in one request: whatever kills us, there are both or none. */
 int net_pair_make(int sock, const struct net_pair *pair);
+
+/* net_port_join() - make an existing device a port of the bridge. @index: the device's. */
+int net_port_join(int sock, unsigned int index, unsigned int bridge);
 
 /*
  * net_port_reflect() - let a port of a bridge send back where it came from

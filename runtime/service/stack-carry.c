@@ -62,6 +62,12 @@ static int network_make(struct carrying *k, const struct stack_step *step)
 	return r;
 }
 
+static int network_put_right(struct carrying *k, const struct stack_step *step)
+{
+	(void)step;
+	return network_mend(k->c->place);
+}
+
 static int network_unmake(struct carrying *k, const struct stack_step *step)
 {
 	int r = network_remove(k->c->place, step->subject);
@@ -283,7 +289,7 @@ static int replace(struct carrying *k, const struct stack_step *step)
 /* --- all of it ------------------------------------------------------------------------------------- */
 
 static int (*const actions[])(struct carrying *k, const struct stack_step *step) = {
-	[STACK_NETWORK_MAKE] = network_make, [STACK_NETWORK_REMOVE] = network_unmake,
+	[STACK_NETWORK_MAKE] = network_make, [STACK_NETWORK_MEND] = network_put_right, [STACK_NETWORK_REMOVE] = network_unmake,
 	[STACK_VOLUME_MAKE] = volume_create, [STACK_VOLUME_REMOVE] = volume_unmake,
 	[STACK_AWAIT] = await, [STACK_CREATE] = create, [STACK_REPLACE] = replace, [STACK_START] = start,
 };

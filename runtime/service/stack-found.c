@@ -184,12 +184,32 @@ static int volumes_read(const struct container_place *place, const char *name, s
 	return r;
 }
 
+/* Those of the host that this stack's containers are in. */
+static int broken_read(const struct container_place *place, struct stack_found *ret)
+{
+	struct str_list all = { .items = NULL };
+	int r = ret->container_count ? network_broken(place, &all) : 0;
+
+	for (size_t i = 0; r == 0 && i < all.count; i++) {
+		bool ours = false;
+
+		for (size_t j = 0; j < ret->container_count; j++)
+			ours |= str_list_has(&ret->containers[j].networks, all.items[i]);
+		if (ours)
+			r = str_list_add(&ret->broken, all.items[i]);
+	}
+	str_list_done(&all);
+	return r;
+}
+
 int stack_found_read(const struct container_place *place, const char *name, struct stack_found *ret)
 {
 	int r = containers_read(place, name, ret);
 
 	if (r == 0)
 		r = networks_read(place, name, ret);
+	if (r == 0)
+		r = broken_read(place, ret);
 	return r < 0 ? r : volumes_read(place, name, ret);
 }
 
@@ -209,5 +229,6 @@ void stack_found_done(struct stack_found *found)
 	free(found->containers);
 	things_done(found->networks, found->network_count);
 	things_done(found->volumes, found->volume_count);
+	str_list_done(&found->broken);
 	*found = (struct stack_found){ .containers = NULL };
 }

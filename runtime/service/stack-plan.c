@@ -14,8 +14,8 @@
 const char *stack_action_name(enum stack_action action)
 {
 	static const char *const names[] = {
-		[STACK_NETWORK_MAKE] = "make network", [STACK_NETWORK_REMOVE] = "remove network", [STACK_VOLUME_MAKE] = "make volume",
-		[STACK_VOLUME_REMOVE] = "remove volume", [STACK_AWAIT] = "wait for", [STACK_CREATE] = "create",
+		[STACK_NETWORK_MAKE] = "make network", [STACK_NETWORK_MEND] = "mend network",
+		[STACK_NETWORK_REMOVE] = "remove network", [STACK_VOLUME_MAKE] = "make volume", [STACK_VOLUME_REMOVE] = "remove volume", [STACK_AWAIT] = "wait for", [STACK_CREATE] = "create",
 		[STACK_REPLACE] = "replace", [STACK_START] = "start", [STACK_REMOVE] = "remove",
 		[STACK_BACK] = "put back",
 	};
@@ -292,6 +292,9 @@ int stack_plan_up(const struct stack *stack, const struct stack_replica *wanted,
 		r = surplus_remove(&p);
 	if (r == 0)
 		r = networks_plan(&p);
+	for (size_t i = 0; r == 0 && i < found->broken.count; i++)
+		r = step_add(ret, &(struct stack_step){ .action = STACK_NETWORK_MEND, .why = "its bridge or its rules were taken away" },
+			     found->broken.items[i]);
 	if (r == 0)
 		r = volumes_plan(&p);
 	for (size_t i = 0; r == 0 && i < stack->service_count; i++)

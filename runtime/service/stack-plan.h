@@ -48,10 +48,11 @@ struct stack_found {
 	size_t container_count;
 	struct stack_thing *networks, *volumes;
 	size_t network_count, volume_count;
+	struct str_list broken;		/* names of networks that its containers are in, and that somebody has broken */
 };
 
 enum stack_action {
-	STACK_NETWORK_MAKE, STACK_NETWORK_REMOVE, STACK_VOLUME_MAKE, STACK_VOLUME_REMOVE,
+	STACK_NETWORK_MAKE, STACK_NETWORK_MEND, STACK_NETWORK_REMOVE, STACK_VOLUME_MAKE, STACK_VOLUME_REMOVE,
 	STACK_AWAIT,	/* until all replicas of a service are as another needs them */
 	STACK_CREATE, STACK_REPLACE, STACK_START, STACK_REMOVE,
 	STACK_BACK,	/* never planned: the old one in place of a new one that is no good */

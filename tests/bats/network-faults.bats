@@ -69,6 +69,21 @@ clean()
 	done
 }
 
+@test "a bridge that was taken away, or down, comes back with all who were in it, when the next one comes" {
+	serve "$ID" '{}' -p 8080:80
+	spec_file '{ args: ["true"], network: "nacelle" }'
+	bridge=$(host ip -br link show type bridge | cut -d' ' -f1)
+	host ip link del "$bridge"
+	run -1 ask_host 127.0.0.1 8080 hello
+	nacelle run "$SPEC"
+	run -0 ask_host 127.0.0.1 8080 hello
+	is "10.90.0.1 hello"
+	host ip link set "$bridge" down
+	nacelle run "$SPEC"
+	run -0 ask_host 127.0.0.1 8080 hello
+	is "10.90.0.1 hello"
+}
+
 @test "a record that is broken is told, and does not keep a container from being deleted" {
 	serve "$ID" '{}' -p 8080:80
 	cp "$DATA/networks/.leases.json" leases
