@@ -216,6 +216,8 @@ int short_image(struct short_form *s, const struct json_at *at, json_t *v)
 		return 0;
 	if (json_object_get(s->current, "layers"))
 		return json_fail(at, "makes the root already, and so do 'layers': give one of the two");
+	if (s->trial)
+		return 0;
 	r = image_root_find(json_string_value(v), &root);
 	if (r == 0)
 		r = root_apply(s, &config, &root);

@@ -27,6 +27,8 @@ struct short_form {
 	json_t *upper; /* "auto", "tmpfs", "disk" or an absolute path */
 	json_t *rootfs_size; /* bytes */
 
+	bool trial; /* to judge the keys: what an image says of its process is not known, and nothing is fetched */
+
 	const char *network_plain; /* the last 'network' said, when it is none of ours: "none", "host", "a path"; NULL */
 };
 

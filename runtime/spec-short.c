@@ -235,6 +235,36 @@ static bool root_is_given(json_t *v)
 	       json_string_length(json_object_get(v, "image")) > 0 || json_array_size(json_object_get(v, "layers")) > 0;
 }
 
+static void short_form_done(struct short_form *s)
+{
+	json_decref(s->entrypoint);
+	json_decref(s->args);
+	json_decref(s->layers);
+	json_decref(s->upper);
+	json_decref(s->image);
+	json_decref(s->rootfs_size);
+}
+
+static bool has_image(json_t *v)
+{
+	return json_string_length(json_object_get(v, "image")) > 0;
+}
+
+/* An image is found first, as all else counts over it; finding may be fetching, which a wrong word further down is not worth. */
+static int keys_try(const struct short_form *s, json_t *v, json_t *overrides)
+{
+	struct short_form trial = { .doc = short_base(), .folder = s->folder, .trial = true };
+	int r = trial.doc ? object_apply(&trial, v) : -ENOMEM;
+
+	if (r == 0)
+		r = sections_apply(&trial, v);
+	if (r == 0 && overrides)
+		r = object_apply(&trial, overrides);
+	short_form_done(&trial);
+	json_decref(trial.doc);
+	return r;
+}
+
 static int short_expand(struct short_form *s, json_t *v, json_t *overrides, json_t *defaults)
 {
 	int r;
@@ -245,6 +275,10 @@ static int short_expand(struct short_form *s, json_t *v, json_t *overrides, json
 	s->doc = short_base();
 	if (!s->doc)
 		return -ENOMEM;
+	if (has_image(v) || (overrides && has_image(overrides)))
+		r = keys_try(s, v, overrides);
+	if (r < 0)
+		return r;
 	if (defaults) {
 		cleanup_json json_t *rest = json_copy(defaults);
 
@@ -318,12 +352,7 @@ int spec_expand(json_t *v, json_t *overrides, json_t *defaults, const char *fold
 		s.doc = json_incref(v);
 		r = 0;
 	}
-	json_decref(s.entrypoint);
-	json_decref(s.args);
-	json_decref(s.layers);
-	json_decref(s.upper);
-	json_decref(s.image);
-	json_decref(s.rootfs_size);
+	short_form_done(&s);
 	if (r < 0) {
 		json_decref(s.doc);
 		return r;

@@ -162,6 +162,22 @@ setup_file()
 	nothing_left
 }
 
+@test "a wrong word beside an image is told before anything is fetched" {
+	jq -n '{ image: "127.0.0.1:1/none", restart: "sometimes" }' >spec.json
+	run -125 nacelle run -d spec.json
+	one_line
+	has 'restart: "sometimes" is not one of'
+	run -125 nacelle run -d --restart sometimes 127.0.0.1:1/none
+	one_line
+	# what only the image can say is no fault yet
+	jq -n '{ image: "127.0.0.1:1/none", health: { interval: "3s" } }' >spec.json
+	run -125 nacelle run -d spec.json
+	has "cannot be fetched"
+	jq '.image = "plain"' spec.json >plain.json
+	run -125 nacelle run -d plain.json
+	has "has no 'cmd', and neither has the image"
+}
+
 @test "upper disk: what is written is on the disk until the container is deleted" {
 	keeps
 	echo '{"image":"plain","upper":"disk","args":["sh","-c","echo kept >/new; sleep 1000"]}' >spec.json
