@@ -20,6 +20,7 @@
 
 #include "image/internal.h"
 #include "runtime/base/error.h"
+#include "runtime/base/fd.h"
 #include "runtime/base/str.h"
 
 enum { CHUNK = 256 * 1024, DEPTH_MAX = 300 };
@@ -40,6 +41,7 @@ struct walk {
 	char *chunk;
 	struct linked *links;	/* a hash table, a power of two, at most half full */
 	size_t link_count, link_room;
+	dev_t device;		/* of the top */
 };
 
 static int archive_fail(struct archive *a, const char *path)
@@ -314,6 +316,19 @@ static int level_names(struct level *l)
 
 static int folder_write(struct walk *w, struct level *l, const char *path, int depth);
 
+/* Open for reading what @named is. Return: an fd, with @ret_st of it, or a recorded failure. */
+static int file_open(int named, const char *path, struct stat *ret_st)
+{
+	int fd;
+
+	if (fstat(named, ret_st) < 0)
+		return fail(errno, "look at '%.200s'", path);
+	if (!S_ISREG(ret_st->st_mode))
+		return fail_plain(EIO, "'%.200s' changes while it is read", path);
+	fd = fd_reopen(named, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? fail(-fd, "open '%.200s'", path) : fd;
+}
+
 static int subfolder_write(struct walk *w, const struct level *l, size_t at, const char *name, const char *path,
 			   int depth)
 {
@@ -341,6 +356,8 @@ static int name_write(struct walk *w, const struct level *l, const char *name, c
 			return fail(errno, "look at '%.200s'", path);
 		at++;
 	}
+	if (at == l->count && w->pack->only && depth == 0)
+		return fail(ENOENT, "'%.200s'", path);
 	if (at < l->count && w->pack->changes && S_ISCHR(st.st_mode) && st.st_rdev == 0)
 		return mark_write(w, prefix, name, &st);
 	if (at < l->count && w->pack->changes && str_starts(name, ".wh."))
@@ -350,11 +367,14 @@ static int name_write(struct walk *w, const struct level *l, const char *name, c
 	if (S_ISDIR(st.st_mode))
 		return subfolder_write(w, l, at, name, path, depth);
 	if (S_ISREG(st.st_mode)) {
-		fd = openat(l->fds[at], name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-		if (fd < 0 || fstat(fd, &st) < 0)
+		/* A name first, which opens nothing: by now it may be a device of the host's. */
+		cleanup_fd int named = openat(l->fds[at], name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+		if (named < 0)
 			return fail(errno, "open '%.200s'", path);
-		if (!S_ISREG(st.st_mode))
-			return fail_plain(EIO, "'%.200s' changes while it is read", path);
+		fd = file_open(named, path, &st);
+		if (fd < 0)
+			return fd;
 		r = w->pack->changes ? refers_below(fd, path) : 0;
 		if (r < 0)
 			return r;
@@ -374,6 +394,8 @@ static int folder_write(struct walk *w, struct level *l, const char *path, int d
 		return fail_plain(EIO, "'%.200s' changes while it is read", path);
 	if (fstat(l->fds[0], &st) < 0)
 		return fail(errno, "look at '%.200s'", path);
+	if (depth == 0)
+		w->device = st.st_dev;
 	r = str_format(&prefix, "%s%s", *path ? path : "", *path ? "/" : "");
 	if (r >= 0)
 		r = w->pack->changes ? refers_below(l->fds[0], path) : 0;
@@ -381,6 +403,9 @@ static int folder_write(struct walk *w, struct level *l, const char *path, int d
 		r = entry_write(w, l->fds[0], -1, NULL, *path ? prefix : "./", &st);
 	if (r >= 0 && w->pack->changes && is_opaque(l->fds[0]))
 		r = mark_write(w, prefix, ".wh..opq", &st);
+	/* What is mounted in a container's root beside its files. */
+	if (r >= 0 && depth > 0 && st.st_dev != w->device && fd_is_kernels(l->fds[0]))
+		return 0;
 	if (r >= 0)
 		r = level_names(l);
 	for (size_t i = 0; i < l->names.count && r >= 0; i++)
@@ -402,19 +427,42 @@ static int walk_start(struct walk *w, int to)
 	return 0;
 }
 
+/* A file that is open, alone. */
+static int file_write(struct walk *w, int named)
+{
+	struct stat st;
+	cleanup_fd int fd = file_open(named, w->pack->as, &st);
+
+	st.st_nlink = 1;
+	return fd < 0 ? fd : entry_write(w, fd, -1, NULL, w->pack->as, &st);
+}
+
+static int top_write(struct walk *w, struct level *top)
+{
+	const struct pack *pack = w->pack;
+	struct stat st;
+	int r = 0;
+
+	if (pack->as && (fstat(pack->dirs[0], &st) < 0 || !S_ISDIR(st.st_mode)))
+		return file_write(w, pack->dirs[0]);
+	for (size_t i = 0; i < pack->count && r >= 0; i++) {
+		int fd = openat(pack->dirs[i], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		r = fd < 0 ? fail(errno, "open a folder") : level_add(top, fd);
+	}
+	if (r < 0)
+		return r;
+	return pack->only ? name_write(w, top, pack->only, "", 0) : folder_write(w, top, pack->as ? pack->as : "", 0);
+}
+
 int pack_write(const struct pack *pack, int to)
 {
 	struct walk w = { .pack = pack };
 	struct level top = { .fds = NULL };
 	int r = walk_start(&w, to);
 
-	for (size_t i = 0; i < pack->count && r >= 0; i++) {
-		int fd = openat(pack->dirs[i], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-		r = fd < 0 ? fail(errno, "open a folder") : level_add(&top, fd);
-	}
 	if (r >= 0)
-		r = folder_write(&w, &top, "", 0);
+		r = top_write(&w, &top);
 	if (r >= 0 && archive_write_close(w.a) != ARCHIVE_OK)
 		r = archive_fail(w.a, "the end");
 	level_done(&top);

@@ -13,12 +13,14 @@ struct pack {
 	size_t count;
 	bool layers;		/* they are layers: whiteouts and opaque folders mean what overlayfs says */
 	bool bare;		/* without an entry for the folder itself */
+	const char *only;	/* of one folder: this name in it, and nothing else; NULL: all */
+	const char *as;		/* instead of a folder: a folder or file that is open, under this name; NULL: as above */
 	bool changes;		/* one, the upper of an overlay: what overlayfs says in it is said as a layer's tar does */
 };
 
 /*
  * pack_write() - the tree as a tar in pax format: sorted, with holes' data, hard links, attributes, owners, times
  *
- * Sockets are left out. Return: 0 or a recorded failure.
+ * Sockets are left out. The folders may be in use by whoever means harm: no link is followed, no device opened. Return: 0 or a recorded failure.
  */
 int pack_write(const struct pack *pack, int to);

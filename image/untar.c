@@ -20,6 +20,8 @@
 #include "runtime/base/fd.h"
 
 enum { BLOCK = 256 * 1024, XATTRS_MAX = 256 };
+/* Nobody reads any more what is written. */
+enum { STREAM_CLOSED = 1 };
 
 CLEANUP_DEFINE(struct archive *, archive_read_free)
 #define cleanup_archive __attribute__((cleanup(archive_read_free_p)))
@@ -193,13 +195,26 @@ int untar_layer(int fd, struct writer *w)
 	return r < 0 ? r : rest_take(fd);
 }
 
+static int stream_copy(struct archive *a, int to)
+{
+	const void *data;
+	la_int64_t at;
+	size_t size;
+	int r;
+
+	while ((r = archive_read_data_block(a, &data, &size, &at)) == ARCHIVE_OK) {
+		int err = fd_write_all(to, data, size);
+
+		if (err < 0)
+			return err == -EPIPE ? STREAM_CLOSED : fail(-err, "write");
+	}
+	return r == ARCHIVE_EOF ? 0 : archive_fail(a, "layer");
+}
+
 int unpack_stream(int from, int to, enum packing packing)
 {
 	cleanup_archive struct archive *a = archive_read_new();
 	struct archive_entry *entry;
-	const void *data;
-	la_int64_t at;
-	size_t size;
 	int r;
 
 	if (!a || archive_read_support_format_raw(a) != ARCHIVE_OK)
@@ -215,11 +230,27 @@ int unpack_stream(int from, int to, enum packing packing)
 		return fail_plain(EINVAL, "layer: empty");
 	if (r != ARCHIVE_OK || archive_filter_code(a, 0) == ARCHIVE_FILTER_NONE)
 		return archive_fail(a, "layer");
-	while ((r = archive_read_data_block(a, &data, &size, &at)) == ARCHIVE_OK) {
-		int err = fd_write_all(to, data, size);
+	r = stream_copy(a, to);
+	return r == STREAM_CLOSED ? fail(EPIPE, "write") : r;
+}
 
-		if (err < 0)
-			return fail(-err, "write");
-	}
-	return r == ARCHIVE_EOF ? 0 : archive_fail(a, "layer");
+int unpack_any(int from, int to)
+{
+	cleanup_archive struct archive *a = archive_read_new();
+	struct archive_entry *entry;
+	int r;
+
+	if (!a || archive_read_support_format_raw(a) != ARCHIVE_OK || archive_read_support_filter_gzip(a) != ARCHIVE_OK ||
+	    archive_read_support_filter_zstd(a) != ARCHIVE_OK)
+		return fail(ENOMEM, "tar");
+	r = stream_open(a, from, "tar");
+	if (r < 0)
+		return r;
+	r = archive_read_next_header(a, &entry);
+	if (r == ARCHIVE_EOF)
+		return fail_plain(EINVAL, "tar: empty");
+	if (r != ARCHIVE_OK)
+		return archive_fail(a, "tar");
+	r = stream_copy(a, to);
+	return r < 0 ? r : 0;
 }

@@ -17,3 +17,6 @@ int untar_layer(int fd, struct writer *w);
 
 /* unpack_stream() - undo gzip or zstd from @from to @to. Return: 0 or a recorded failure. */
 int unpack_stream(int from, int to, enum packing packing);
+
+/* unpack_any() - the same for what may be packed or not. Nobody reads @to any more: that is the end. Return: 0 or a recorded failure. */
+int unpack_any(int from, int to);

@@ -30,11 +30,11 @@ static int place_clear(struct writer *w, int dir, const char *name)
 		return fail(errno, "look at what is there");
 	if (S_ISDIR(st.st_mode)) {
 		parent_forget(w);
-		return fail_plain(EEXIST, "a folder of the same layer has that name");
+		return fail_plain(EEXIST, "a folder%s has that name", w->live ? "" : " of the same layer");
 	}
 	if (unlinkat(dir, name, 0) < 0)
 		return fail(errno, "remove what is there");
-	return is_whiteout(&st) ? PLACE_HIDDEN : 0;
+	return !w->live && is_whiteout(&st) ? PLACE_HIDDEN : 0;
 }
 
 static int xattrs_set(const struct writer *w, const struct entry *e, int fd)
@@ -101,9 +101,13 @@ static int folder_add(struct writer *w, const struct entry *e, const char *path,
 	struct stat st;
 	int r = 0;
 
+	if (w->live && !*path)
+		return 0;
 	if (*path && mkdirat(dir, name, 0700) < 0) {
 		if (errno != EEXIST || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			return fail(errno, "make the folder");
+		if (S_ISDIR(st.st_mode) && w->live)
+			return 0;
 		if (!S_ISDIR(st.st_mode)) {
 			r = place_clear(w, dir, name);
 			if (r < 0)
@@ -153,8 +157,8 @@ static int special_add(struct writer *w, const struct entry *e, int dir, const c
 	}
 	if (w->privileged && fchownat(dir, name, e->uid, e->gid, AT_SYMLINK_NOFOLLOW) < 0)
 		return fail(errno, "set the owner %u:%u", e->uid, e->gid);
-	/* A new owner takes set-id bits away. */
-	if (e->type == S_IFIFO && (e->mode & 06000) && fchmodat(dir, name, e->mode, 0) < 0)
+	/* A new owner takes set-id bits away; by a name that may have become a link by now, they are not given back. */
+	if (!w->live && e->type == S_IFIFO && (e->mode & 06000) && fchmodat(dir, name, e->mode, 0) < 0)
 		return fail(errno, "set the mode");
 	if (utimensat(dir, name, times, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
 		return fail(errno, "set the time");
@@ -223,7 +227,7 @@ static int link_target_check(struct writer *w, const char *target)
 		return fail(-file, "open '%.200s', to which it is a hard link", target);
 	if (fstat(file, &st) < 0)
 		return fail(errno, "look at '%.200s'", target);
-	if (S_ISDIR(st.st_mode) || is_whiteout(&st))
+	if (S_ISDIR(st.st_mode) || (!w->live && is_whiteout(&st)))
 		return fail_plain(EPERM, "a hard link to '%.200s', which is no file", target);
 	return 0;
 }
@@ -314,14 +318,14 @@ static int entry_add(struct writer *w, const struct entry *e, int *ret_fd)
 	const char *name;
 	int r, dir;
 
-	if (is_aufs_own(e->path))
+	if (!w->live && is_aufs_own(e->path))
 		return 0;
 	r = path_clean(w, e->path, path);
 	if (r < 0)
 		return r;
 	name = strrchr(path, '/');
 	name = name ? name + 1 : path;
-	if (str_starts(name, WHITEOUT_PREFIX)) {
+	if (!w->live && str_starts(name, WHITEOUT_PREFIX)) {
 		if (e->type == S_IFDIR)
 			return fail_plain(EPERM, "a whiteout is not a folder");
 		return str_eq(name, WHITEOUT_OPAQUE) ? opaque_add(w, path) : whiteout_add(w, path);

@@ -32,13 +32,13 @@ struct folder_time {
 	struct timespec time;
 };
 
-static int component_check(const char *c, size_t len, bool last)
+static int component_check(const struct writer *w, const char *c, size_t len, bool last)
 {
 	if (len > NAME_MAX)
 		return fail_plain(ENAMETOOLONG, "a name of %zu characters", len);
 	if (len == 2 && c[0] == '.' && c[1] == '.')
 		return fail_plain(EPERM, "'..' in a path");
-	if (!last && strncmp(c, WHITEOUT_PREFIX, strlen(WHITEOUT_PREFIX)) == 0)
+	if (!last && !w->live && strncmp(c, WHITEOUT_PREFIX, strlen(WHITEOUT_PREFIX)) == 0)
 		return fail_plain(EPERM, "a whiteout is not a folder");
 	return 0;
 }
@@ -54,7 +54,7 @@ int path_clean(const struct writer *w, const char *path, char ret[PATH_MAX])
 		int r;
 
 		if (len > 0 && !(len == 1 && *c == '.')) {
-			r = component_check(c, len, !*next);
+			r = component_check(w, c, len, !*next);
 			if (r < 0)
 				return r;
 			if (++depth > w->limits.depth)
@@ -124,7 +124,13 @@ static int implied_dress(struct writer *w, int fd, const char *prefix)
 {
 	cleanup_fd int below = -1;
 	struct stat st = { .st_mode = 0755 };
-	int r = lower_find(w, prefix, O_RDONLY | O_NONBLOCK | O_NOCTTY, &below, &st);
+	int r;
+
+	if (w->live)
+		return w->privileged && fchown(fd, w->uid, w->gid) < 0 ? fail(errno, "set the owner of '%s'", prefix) :
+		       fchmod(fd, 0755) < 0				 ? fail(errno, "set the mode of '%s'", prefix) :
+										   0;
+	r = lower_find(w, prefix, O_RDONLY | O_NONBLOCK | O_NOCTTY, &below, &st);
 
 	if (r < 0)
 		return r;
@@ -158,8 +164,8 @@ static int component_open(struct writer *w, int dir, const char *name, const cha
 	if (errno == ENOTDIR || errno == ELOOP) {
 		if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			return fail(errno, "look at '%s'", prefix);
-		if (!is_whiteout(&st))
-			return fail_plain(EPERM, "'%s' of the same layer is %s, and stands in the way", prefix,
+		if (w->live || !is_whiteout(&st))
+			return fail_plain(EPERM, "'%s'%s is %s, and stands in the way", prefix, w->live ? "" : " of the same layer",
 					  S_ISLNK(st.st_mode) ? "a link" : "no folder");
 		hidden = true;
 		if (unlinkat(dir, name, 0) < 0)
@@ -237,7 +243,7 @@ int parent_open(struct writer *w, const char *path, const char **ret_name)
 
 int writer_begin(struct writer *w)
 {
-	return implied_dress(w, w->root, ".");
+	return w->live ? 0 : implied_dress(w, w->root, ".");
 }
 
 int writer_end(struct writer *w)

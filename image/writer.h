@@ -32,6 +32,9 @@ struct writer {
 	size_t lower_count;
 	bool user_xattr;	/* overlay marks as user.overlay.* alone */
 	bool privileged;	/* owners can be set */
+	bool live;		/* a folder that others use, who may mean harm: no whiteouts, and folders that are there stay as they are */
+	uid_t uid;		/* live: of folders that entries imply */
+	gid_t gid;
 	struct unpack_limits limits;
 	/* results */
 	bool opaque;		/* all layers below are hidden */
@@ -63,7 +66,7 @@ struct entry {
 	size_t xattr_count;
 };
 
-/* writer_begin() - the root, as if it were implied: an entry for "./" changes it. Return: 0 or a recorded failure. */
+/* writer_begin() - the root, unless it is live, as if it were implied: an entry for "./" changes it. Return: 0 or a recorded failure. */
 int writer_begin(struct writer *w);
 
 /*

@@ -144,7 +144,10 @@ int image_program_run(const char *const *args)
 	}
 	(void)snprintf(program, sizeof(program), "/proc/self/fd/%d", fd);
 	r = program_run((char *const *)(void *)all, false, &status);
-	return r < 0 || status == 0 ? r : fail_plain(EIO, "'nacelle-image %s' has failed", all[1]);
+	if (r < 0)
+		return r;
+	return WIFEXITED(status) ? WEXITSTATUS(status) :
+				   fail_plain(EIO, "'nacelle-image %s' was ended by signal %d", all[1], WTERMSIG(status));
 }
 
 static int take(const struct store *store, struct image *image, char *found, struct image_root *ret)

@@ -18,7 +18,7 @@
  * image_program_run() - let nacelle-image do something, with our standard streams
  * @args: its verb and what follows, ended by NULL; fds that are named there are to be inheritable
  *
- * Return: 0, or a recorded failure: it has said itself what is wrong.
+ * Return: its exit status (with any but 0 it has said itself what is wrong), or a recorded failure.
  */
 int image_program_run(const char *const *args);
 

@@ -149,7 +149,7 @@ static int subfolder_copy(const struct tree_copy *how, int in, int to, const cha
 	if (out < 0)
 		return fail(errno, errno == ENOTDIR || errno == ELOOP ? "something that is no folder is in the way" :
 									"open the folder");
-	if (!how->one_mount || st->st_dev == device)
+	if (st->st_dev == device || !(how->one_mount || fd_is_kernels(in)))
 		r = folder_copy(how, in, out, depth + 1);
 	return r < 0 || !made ? r : finish(how, in, out, st);
 }

@@ -30,5 +30,5 @@ int tree_copy(const struct tree_copy *how, int from, const char *name, int to, c
 /* tree_copy_opened() - the same for a file or folder that is open already (O_PATH will do). */
 int tree_copy_opened(const struct tree_copy *how, int fd, int to, const char *as);
 
-/* tree_copy_content() - all that stands in the folder @from into the folder @to. */
+/* tree_copy_content() - all that stands in the folder @from into the folder @to; a proc, sysfs or the like below it becomes an empty folder. */
 int tree_copy_content(const struct tree_copy *how, int from, int to);

@@ -41,6 +41,7 @@ static const struct row rows[] = {
 	{ "change", 'c', KIND_LIST, offsetof(struct settings, changes), "KEY=VALUE", " import commit ",
 	  "set part of the config: CMD, ENTRYPOINT (JSON lists), ENV, USER, WORKDIR, LABEL, EXPOSE, VOLUME, STOPSIGNAL" },
 	TEXT("output", 'o', output, "FILE", " export ", "write to a file"),
+	TEXT("as", 0, as, "NAME", " tar ", "the folder or file itself, under this name"),
 	TEXT("format", 0, format, "FORMAT", " images inspect history ", "table or json"),
 	FLAG("all", 'a', all, " prune ", "images without a container too"),
 	FLAG("no-trunc", 0, no_trunc, " images history ", "print ids in full"),

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * `cp`: files into a container and out of it, as docker's. All paths of the container are opened below its root, so that no link
- * in it leads out of it. A tar stream goes by way of a file system in memory that nobody else sees: nacelle-image reads and
- * writes the tar.
+ * in it leads out of it. A tar stream is read and written by nacelle-image, which gets the folder and keeps nothing of it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +18,6 @@
 #include "runtime/base/fd.h"
 #include "runtime/image-root.h"
 #include "runtime/inside.h"
-#include "runtime/mount-fs.h"
 #include "runtime/state.h"
 #include "runtime/tree-copy.h"
 
@@ -76,13 +74,14 @@ static int place_open(struct place *p, int root, const char *text, bool follow)
 		return r;
 	p->root = root;
 	n = strlen(p->path);
-	p->content = str_ends(p->path, "/.") || str_eq(p->path, "/");
-	if (p->content && n > 1)
+	/* What ".." leads to has no name of its own. */
+	p->content = str_ends(p->path, "/.") || str_ends(p->path, "/..") || str_eq(p->path, "/");
+	if (str_ends(p->path, "/."))
 		p->path[n -= 2] = '\0';
 	while (n > 1 && p->path[n - 1] == '/')
 		p->path[--n] = '\0';
 	slash = strrchr(p->path, '/');
-	if (p->content || !slash[1] || follow || str_eq(slash, "/..")) {
+	if (p->content || !slash[1] || follow) {
 		/* It is opened itself: a folder whose content is meant, or what a link leads to. */
 		p->folder = fd_open_in(root, n ? p->path : "/", O_PATH, 0);
 		if (p->folder < 0)
@@ -150,24 +149,32 @@ static int copy(const struct tree_copy *how, const struct place *from, bool foll
 
 /* --- tar ------------------------------------------------------------------------------------------ */
 
-static int memory_make(int *ret_fd)
+static int tar_run(const char *verb, int place, const char *as, const char *name)
 {
-	const struct mount_new want = { .type = "tmpfs", .source = "nacelle-cp" };
-	int r = mount_new(&want, ret_fd);
-
-	return r <= 0 ? r : fail_plain(EPERM, "a file system in memory is refused");
-}
-
-static int tar_run(const char *verb, int folder)
-{
-	char place[sizeof("/proc/self/fd/-2147483648")];
+	char path[sizeof("/proc/self/fd/-2147483648")];
 	/* It is to be inherited. */
-	cleanup_fd int copied = openat(folder, ".", O_RDONLY | O_DIRECTORY);
+	cleanup_fd int copied = fcntl(place, F_DUPFD, 3);
+	const char *args[8] = { verb, "--quiet" };
+	size_t n = 2;
 
 	if (copied < 0)
-		return fail(errno, "open a folder");
-	(void)snprintf(place, sizeof(place), "/proc/self/fd/%d", copied);
-	return image_program_run((const char *[]){ verb, "--quiet", place, NULL });
+		return fail(errno, "hand on a folder");
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", copied);
+	if (as) {
+		args[n++] = "--as";
+		args[n++] = as;
+	}
+	args[n++] = "--";
+	args[n++] = path;
+	args[n++] = name;
+	return image_program_run(args);
+}
+
+static int tar_write(const struct place *from, bool follow)
+{
+	if (from->content)
+		return tar_run("tar", from->folder, NULL, NULL);
+	return follow ? tar_run("tar", from->folder, from->name, NULL) : tar_run("tar", from->folder, NULL, from->name);
 }
 
 /* --- the two ways --------------------------------------------------------------------------------- */
@@ -189,34 +196,28 @@ static int inside_path(const char *path, char **ret_path)
 
 static int copy_out(const struct cp_options *o, const struct inside *in, int host, const char *source, const char *target)
 {
-	bool whole = o->archive || str_eq(target, "-");
 	/* A set-id bit that a payload chose would be one of the operator's. */
-	const struct tree_copy how = { .owners = whole, .rights = whole, .uid = geteuid(), .gid = getegid() };
+	const struct tree_copy how = { .owners = o->archive, .rights = o->archive, .uid = geteuid(), .gid = getegid() };
 	struct place from cleanup_place = PLACE_NONE;
 	cleanup_free char *path = NULL, *to = NULL;
-	cleanup_fd int memory = -1;
 	int r = inside_path(source, &path);
 
 	if (r == 0)
 		r = place_open(&from, in->root, path, o->follow);
 	if (r < 0)
 		return r;
-	if (!str_eq(target, "-")) {
-		r = host_place(target, &to);
-		return r < 0 ? r : copy(&how, &from, o->follow, host, to);
-	}
-	r = memory_make(&memory);
-	if (r == 0)
-		r = from.content ? tree_copy_content(&how, from.folder, memory) : copy_to(&how, &from, o->follow, memory, from.name);
-	return r < 0 ? r : tar_run("tar", memory);
+	if (str_eq(target, "-"))
+		return tar_write(&from, o->follow);
+	r = host_place(target, &to);
+	return r < 0 ? r : copy(&how, &from, o->follow, host, to);
 }
 
 static int copy_in(const struct cp_options *o, const struct inside *in, int host, const char *source, const char *target)
 {
-	const struct tree_copy how = { .owners = o->archive || str_eq(source, "-"), .rights = true, .uid = in->uid, .gid = in->gid };
+	const struct tree_copy how = { .owners = o->archive, .rights = true, .uid = in->uid, .gid = in->gid };
 	struct place from cleanup_place = PLACE_NONE;
 	cleanup_free char *path = NULL, *to = NULL;
-	cleanup_fd int memory = -1, there = -1;
+	cleanup_fd int there = -1;
 	int r = inside_path(target, &to);
 
 	if (r < 0)
@@ -230,10 +231,7 @@ static int copy_in(const struct cp_options *o, const struct inside *in, int host
 	there = fd_open_in(in->root, to, O_PATH | O_DIRECTORY, 0);
 	if (there < 0)
 		return fail(-there, "folder '%s'", to);
-	r = memory_make(&memory);
-	if (r == 0)
-		r = tar_run("untar", memory);
-	return r < 0 ? r : tree_copy_content(&how, memory, there);
+	return tar_run("untar", there, NULL, NULL);
 }
 
 static int cp_run(const struct globals *globals, const struct cp_options *o, const struct operands *operands)

@@ -8,13 +8,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -225,4 +228,18 @@ int fd_is_device(int fd, unsigned int major, unsigned int minor)
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	return S_ISCHR(st.st_mode) && st.st_rdev == makedev(major, minor);
+}
+
+bool fd_is_kernels(int fd)
+{
+	static const unsigned long kinds[] = {
+		PROC_SUPER_MAGIC,  SYSFS_MAGIC,	  CGROUP2_SUPER_MAGIC, CGROUP_SUPER_MAGIC, DEVPTS_SUPER_MAGIC,
+		DEBUGFS_MAGIC,	   TRACEFS_MAGIC, SECURITYFS_MAGIC,    BPF_FS_MAGIC,
+	};
+	struct statfs st;
+
+	for (size_t i = 0; fstatfs(fd, &st) == 0 && i < sizeof(kinds) / sizeof(*kinds); i++)
+		if ((unsigned long)st.f_type == kinds[i])
+			return true;
+	return false;
 }

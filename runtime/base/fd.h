@@ -8,6 +8,7 @@
  * fd_open_beneath(), under a directory fd. Every fd made here is close-on-exec and >= 3.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -74,3 +75,6 @@ int fd_close_on_exec_from(unsigned int first);
 
 /* fd_is_device() - 1 when @fd is the character device @major:@minor, 0 when not, -errno. Nothing recorded. */
 int fd_is_device(int fd, unsigned int major, unsigned int minor);
+
+/* fd_is_kernels() - whether @fd lies on a file system whose files are the kernel's answers: no content for a copy (proc, sysfs, cgroups). */
+bool fd_is_kernels(int fd);

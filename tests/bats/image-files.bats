@@ -85,8 +85,53 @@ stopped()
 	run -0 nacelle exec "$ID" sh -c 'ls /tmp/data; stat -c %u:%g /tmp/data/x'
 	is $'file\nl\nsub\nx\n7:8'
 	run -125 nacelle cp - "$ID:/tmp" <<<"no tar"
+	one_line
 	run -0 nacelle exec "$ID" ls -A /tmp
 	is data
+	nacelle delete --force "$ID"
+}
+
+@test "cp of a tar: as it comes, packed or not, one name or a followed link" {
+	flags=()
+	started 'mkdir -m 1777 /data/kept; echo x >/data/x; ln -s x /data/l; ln -s / /data/way'
+	mkdir -p in/kept in/new
+	echo late >in/kept/late
+	echo .wh >in/.wh.file
+	ln in/kept/late in/new/same
+	chown 5:6 in/kept/late
+	chmod 700 in/kept
+	head -c 100000 /dev/zero >zz
+	echo 1 >first
+	tar -cf first.tar first
+	tar -cf last.tar -C "$PWD" zz -C "$PWD/in" .
+	# what is sent first is there before the rest comes: a header, a block of data
+	mkfifo pipe
+	nacelle cp - "$ID:/data" <pipe 3>&- &
+	pid=$!
+	exec {to}>pipe
+	head -c 1024 first.tar >&"$to"
+	until_true 10 nacelle exec "$ID" grep -q 1 /data/first
+	cat last.tar >&"$to"
+	exec {to}>&-
+	wait "$pid"
+	run -0 nacelle exec "$ID" sh -c 'cd /data; stat -c "%n %a %u:%g %h" kept kept/late new/same; cat file; ls -d .wh.*; wc -c <zz'
+	is $'kept 1777 0:0 2\nkept/late 644 5:6 2\nnew/same 644 5:6 2\nimage\n.wh.file\n100000'
+	gzip -k last.tar
+	nacelle cp - "$ID:/tmp" <last.tar.gz
+	nacelle exec "$ID" test -f /tmp/zz
+	nacelle cp "$ID:/data/x" - | tar -tf - >names
+	nacelle cp -L "$ID:/data/l" - | tar -xOf - l >followed
+	nacelle cp "$ID:/data/kept/." - | tar -tf - >content
+	[ "$(cat names followed content)" = $'x\nx\nlate' ]
+	# a link of the container is in the way, and not followed
+	mkdir -p out/way
+	echo bad >out/way/bad
+	run -125 nacelle cp - "$ID:/data" < <(tar -C out -c way/bad)
+	one_line
+	[ ! -e /bad ]
+	run -1 nacelle exec "$ID" test -e /bad
+	run -125 nacelle cp "$ID:/data/none" -
+	one_line
 	nacelle delete --force "$ID"
 }
 
@@ -122,6 +167,20 @@ stopped()
 	nacelle exec "$ID" touch /stop
 	[ "$(cat "$place/file")" = secret ]
 	[ "$(ls "$place")" = file ]
+	nacelle delete --force "$ID"
+}
+
+@test "cp of a whole root leaves out what the kernel tells in it, and knows .. as a source" {
+	flags=()
+	started true
+	nacelle cp "$ID:/" all
+	nacelle cp "$ID:/data/../etc/.." again
+	nacelle cp "$ID:/" - | tar -tf - >names
+	[ "$(cat all/data/file again/data/file)" = $'image\nimage' ]
+	[ -z "$(ls -A all/proc all/sys all/dev/pts | grep -v :)" ]
+	grep -qx data/file names
+	grep -qx proc/ names
+	run -1 grep -E '^(proc|sys)/.' names
 	nacelle delete --force "$ID"
 }
 
