@@ -255,8 +255,12 @@ power: all
 	$(Q)tests/power/run
 scale: all
 	$(Q)tests/scale/run
+# what is measured beside others, and beside the last results; BENCH_KEEP=1 keeps these as the next's measure
 bench: all bench-programs
-	$(Q)tests/bench/run-true
+	$(Q)mkdir -p $(B)/bench/results
+	$(Q)tests/bench/run-true --json $(abspath $(B))/bench/results/run.json
+	$(Q)OUT=$(abspath $(B))/bench/results tests/bench/verbs
+	$(Q)tests/bench/compare $(if $(BENCH_KEEP),--keep) $(B)/bench/results
 demo:
 	$(Q)tests/demo
 format:

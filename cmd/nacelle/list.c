@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 #include "cmd/nacelle/command.h"
@@ -25,19 +26,38 @@ const struct option_row list_options[] = {
 
 enum { COLUMNS = 6 };
 
-/* Whose container it is: the owner of its folder. */
-static int owner_name(const struct globals *globals, const char *id, char **ret_name)
+struct listing {
+	struct str_list cells;
+	json_t **rows;
+	size_t count;
+	uid_t uid;	/* the last owner, who is most often the next one's too */
+	char *user;	/* NULL: none yet */
+};
+
+/* Whose container it is: the owner of its folder. @ret_name: the listing's. */
+static int owner_name(const struct globals *globals, const char *id, struct listing *l, const char **ret_name)
 {
-	cleanup_free char *folder = NULL;
+	cleanup_free char *folder = NULL, *name = NULL;
 	struct stat st;
 	int r = str_format(&folder, "%s/%s", globals->place.root, id);
 
 	if (r < 0)
 		return r;
+	*ret_name = "?";
 	if (lstat(folder, &st) < 0)
-		return str_copy(ret_name, "?");
-	r = user_name(st.st_uid, ret_name);
-	return r < 0 || *ret_name ? r : str_format(ret_name, "#%u", st.st_uid);
+		return 0;
+	if (!l->user || l->uid != st.st_uid) {
+		r = user_name(st.st_uid, &name);
+		if (r == 0 && !name)
+			r = str_format(&name, "#%u", st.st_uid);
+		if (r < 0)
+			return r;
+		free(l->user);
+		l->user = steal_ptr(&name);
+		l->uid = st.st_uid;
+	}
+	*ret_name = l->user;
+	return 0;
 }
 
 static int row_add(struct str_list *cells, const struct container_info *info, const char *owner)
@@ -80,17 +100,11 @@ static json_t *row_json(const struct container_info *info, const char *owner)
 	return v;
 }
 
-struct listing {
-	struct str_list cells;
-	json_t **rows;
-	size_t count;
-};
-
 /* One that is gone since the folder was read is none. One that cannot be read must not hide the others. */
 static int listing_add(const struct globals *globals, const char *id, struct listing *l)
 {
 	struct container_info info;
-	cleanup_free char *owner = NULL;
+	const char *owner;
 	int r = container_look(&globals->place, id, &info);
 
 	if (r == CONTAINER_NOT_FOUND)
@@ -99,7 +113,7 @@ static int listing_add(const struct globals *globals, const char *id, struct lis
 		log_warn("%s, ignoring", fail_text());
 		return 0;
 	}
-	r = owner_name(globals, id, &owner);
+	r = owner_name(globals, id, l, &owner);
 	if (r == 0)
 		r = row_add(&l->cells, &info, owner);
 	if (r == 0) {
@@ -132,6 +146,7 @@ static int list_full(const struct globals *globals, const struct str_list *ids, 
 	for (size_t i = 0; i < l.count; i++)
 		json_decref(l.rows[i]);
 	free(l.rows);
+	free(l.user);
 	str_list_done(&l.cells);
 	return r;
 }

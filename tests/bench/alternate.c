@@ -43,6 +43,7 @@ struct bench {
 	const char *floor; /* names of the contestants that ratios are taken against */
 	const char *reference;
 	const char *json;
+	const char *prepare; /* what a shell does before each run, while no clock runs; NULL: nothing */
 	long own_rss_kib;
 };
 
@@ -65,6 +66,7 @@ static void usage(FILE *to)
 		"  --rounds N        runs of each command (default 40)\n"
 		"  --warmup N        runs of each before the clock counts (default 3)\n"
 		"  --pause-ms N      rest before each run, for what the last left to kernel threads (default 20)\n"
+		"  --prepare WORDS   a shell's command before each run, which is not measured\n"
 		"  --status N        the exit status every run must have (default 0)\n"
 		"  --floor NAME      whom the column 'x floor' divides by (default floor)\n"
 		"  --reference NAME  whom the column 'x crun' divides by (default crun)\n"
@@ -94,6 +96,8 @@ static double run_once(const struct bench *b, struct contestant *c)
 	pid_t pid;
 	int status;
 
+	if (b->prepare && system(b->prepare) != 0)
+		die("%s: '%s' failed", c->name, b->prepare);
 	while (nanosleep(&rest, &rest) < 0 && errno == EINTR)
 		;
 	(void)clock_gettime(CLOCK_MONOTONIC, &start);
@@ -258,6 +262,7 @@ static int parse_options(struct bench *b, int argc, char **argv)
 		{ "rounds", required_argument, NULL, 'n' },
 		{ "warmup", required_argument, NULL, 'w' },
 		{ "pause-ms", required_argument, NULL, 'p' },
+		{ "prepare", required_argument, NULL, 'P' },
 		{ "status", required_argument, NULL, 's' },
 		{ "floor", required_argument, NULL, 'f' },
 		{ "reference", required_argument, NULL, 'r' },
@@ -272,6 +277,7 @@ static int parse_options(struct bench *b, int argc, char **argv)
 		case 'n': b->rounds = parse_number("rounds", optarg, 1); break;
 		case 'w': b->warmups = parse_number("warmup", optarg, 0); break;
 		case 'p': b->pause_ms = parse_number("pause-ms", optarg, 0); break;
+		case 'P': b->prepare = optarg; break;
 		case 's': b->status = (int)parse_number("status", optarg, 0); break;
 		case 'f': b->floor = optarg; break;
 		case 'r': b->reference = optarg; break;
