@@ -10,6 +10,7 @@
 
 #include "cmd/nacelle-image/verb.h"
 #include "image/gc.h"
+#include "runtime/base/log.h"
 
 enum { WAIT_TRIES = 50, WAIT_MS = 100 };
 
@@ -90,7 +91,7 @@ int verb_rmi(const struct settings *settings, size_t count, char **operands)
 		return r;
 	for (size_t i = 0; i < count; i++) {
 		if (failed < 0)
-			(void)fprintf(stderr, "nacelle-image: %s\n", fail_text());
+			log_error(fail_text());
 		if (!store && !settings->force)
 			return image_need(NULL, operands[i], NULL, NULL);
 		r = store ? remove_one(settings, store, operands[i], alone) : 0;

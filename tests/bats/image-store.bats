@@ -208,4 +208,6 @@ load image-helpers
 		[ "$status" = 125 ]
 		[ "${#lines[@]}" = 1 ]
 	done
+	run image rmi none:x none:y
+	[ "$(grep -c '^nacelle: no image "none:[xy]"' <<<"$output")" = 2 ]
 }
