@@ -182,7 +182,7 @@ int container_pids(const struct container_place *place, const char *id, pid_t **
 /* container_state_json() - OCI's state of @info (ociVersion, id, status, pid, bundle, annotations): new reference, NULL without memory. */
 json_t *container_state_json(const struct container_info *info);
 
-/* container_no_such() - record "no container 'x' (see 'nacelle list')". Return: -ENOENT. */
+/* container_no_such() - record "no container 'x': it does not exist (see 'nacelle list')". Return: -ENOENT. */
 int container_no_such(const char *id);
 
 /* What `exec` adds to the container's own process. */

@@ -54,7 +54,13 @@ static int state_cgroup(const struct state *state, struct cgroup *ret_cg)
 	return 0;
 }
 
-static int signal_all(const struct state *state, int signal)
+/* containerd takes a process for ended when it reads these three words, and anything else for a failure of its own. */
+static int fail_gone(const char *id, enum container_status status)
+{
+	return fail_plain(ESRCH, "container not running: '%s' is %s", id, container_status_name(status));
+}
+
+static int signal_all(const struct state *state, const char *id, int signal)
 {
 	struct cgroup cg = CGROUP_NONE;
 	cleanup_free pid_t *pids = NULL;
@@ -62,7 +68,13 @@ static int signal_all(const struct state *state, int signal)
 	int r = state_cgroup(state, &cg);
 
 	if (r == CGROUP_NOT_FOUND || (r == 0 && !cg.made)) {
+		enum container_status status = CONTAINER_RUNNING;
+
 		cgroup_close(&cg);
+		r = kept_status(state, &status);
+		/* systemd takes a scope away with the last process in it */
+		if (r < 0 || status == CONTAINER_STOPPED)
+			return r < 0 ? r : fail_gone(id, status);
 		return fail_plain(EINVAL, "--all needs a cgroup of the container's own, and it has none");
 	}
 	if (r == 0 && signal == SIGKILL)
@@ -83,7 +95,7 @@ static int signal_init(const struct state *state, const char *id, int signal)
 
 	if (r == 0)
 		r = proc_signal(pidfd, signal);
-	return r == PROC_GONE ? fail_plain(ESRCH, "container '%s' is not running", id) : r;
+	return r == PROC_GONE ? fail_gone(id, CONTAINER_STOPPED) : r;
 }
 
 /* What `kill` and `pause` need: a container that was created or runs. */
@@ -98,8 +110,7 @@ static int live_open(const struct container_place *place, const char *id, struct
 	state_close(&dir);
 	r = kept_status(ret_state, &status);
 	if (r == 0 && (status == CONTAINER_STOPPED || status == CONTAINER_CREATING))
-		r = fail_plain(EINVAL, "container '%s' is not running: it is %s", id,
-			       container_status_name(status));
+		r = fail_gone(id, status);
 	if (r < 0)
 		state_done(ret_state);
 	return r;
@@ -118,8 +129,7 @@ int container_signal(const struct container_place *place, const char *id, int si
 		if (r != 0)
 			return r < 0 ? r : container_no_such(id);
 		state_close(&dir);
-		r = state_is_stale(&state) ? fail_plain(EINVAL, "container '%s' is not running", id) :
-					     signal_all(&state, signal);
+		r = state_is_stale(&state) ? fail_gone(id, CONTAINER_STOPPED) : signal_all(&state, id, signal);
 	} else {
 		r = live_open(place, id, &state);
 		if (r < 0)

@@ -23,9 +23,10 @@ const char *container_status_name(enum container_status status)
 	return names[status];
 }
 
+/* "does not exist" is what containerd looks for, as after a checkpoint, which has deleted the container. */
 int container_no_such(const char *id)
 {
-	return fail_plain(ENOENT, "no container '%s' (see 'nacelle list')", id);
+	return fail_plain(ENOENT, "no container '%s': it does not exist (see 'nacelle list')", id);
 }
 
 int kept_open(const struct container_place *place, const char *id, bool lock, struct state_dir *ret_dir,

@@ -51,16 +51,25 @@ load helpers
 @test "delete of an unknown container is refused, delete --force is not" {
 	run -125 nacelle delete nobody
 	has nobody
+	has "does not exist"	# containerd's words
 	one_line
 	run -0 nacelle delete --force nobody
 }
 
 # OCI: runtime.md, Kill: one that is not running MUST NOT be affected
 @test "kill of a container that ended is refused" {
-	detach true
+	detach 'sleep 1000'
+	cgroup=$(cgroup_dir)
+	nacelle kill "$ID" KILL
 	until_true 20 status_is stopped
 	run -125 nacelle kill "$ID" KILL
 	one_line
+	has "container not running"	# containerd's words
+	# the cgroup is gone as well where systemd has made it
+	rmdir "$cgroup"
+	run -125 nacelle kill --all "$ID" KILL
+	one_line
+	has "container not running"
 }
 
 @test "delete --force ends processes that ignore every signal and forked away" {
