@@ -38,7 +38,8 @@ static int make_failed(int errnum, const char *path)
 	case EACCES:
 	case EPERM:
 		return fail(errnum,
-			    "make cgroup '%s' (it needs root, or a parent that is delegated to us)",
+			    "make cgroup '%s' (it needs root, a cgroup that is delegated to us, or a user's systemd "
+			    "and --systemd-cgroup)",
 			    path);
 	case EAGAIN:
 		return fail_plain(errnum,

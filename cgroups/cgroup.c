@@ -108,6 +108,30 @@ static int own_parent(char **ret_path)
 	return cgroup_parent_parse(text, ret_path);
 }
 
+/*
+ * Where a container goes that names no place: below the root, or for a user who may not write there, and whose own cgroup
+ * stands in one that is delegated to him, below that. What holds his own processes could not hand on controllers.
+ * @ret_path: "", or the path of a cgroup
+ */
+static int default_parent(char **ret_path)
+{
+	cleanup_free char *parent = NULL;
+	cleanup_fd int mount = -1;
+	int r;
+
+	if (geteuid() == 0)
+		return str_copy(ret_path, "");
+	r = cgroup_host_open(&mount);
+	if (r > 0 && r != CGROUP_HOST_V1)
+		r = own_parent(&parent);
+	if (r < 0)
+		return r;
+	if (!parent || !*parent || faccessat(mount, parent + 1, W_OK, AT_EACCESS) < 0)
+		return str_copy(ret_path, "");
+	*ret_path = steal_ptr(&parent);
+	return 0;
+}
+
 /* "/a//./b/" becomes "/a/b"; what could leave the mount or confuse a reader is refused. */
 static int path_clean(char *path, char **ret_path)
 {
@@ -153,7 +177,10 @@ int cgroup_path_resolve(const char *asked, const char *id, char **ret_path)
 	if (!asked) {
 		if (!*id || strchr(id, '/') || str_eq(id, ".") || str_eq(id, ".."))
 			return fail_plain(EINVAL, "'%s' cannot be the name of a cgroup", id);
-		r = str_format(&path, "/nacelle/%s", id);
+		r = default_parent(&parent);
+		if (r < 0)
+			return r;
+		r = str_format(&path, "%s/nacelle/%s", parent, id);
 	} else if (!*asked) {
 		return fail_plain(EINVAL,
 				  "linux.cgroupsPath: is empty; leave it out for the default");

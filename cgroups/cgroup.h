@@ -52,7 +52,7 @@ int cgroup_folder(const char *path, char **ret_folder);
 /*
  * cgroup_path_resolve() - the path that a spec asks for
  * @asked: linux.cgroupsPath: absolute is below the mount, relative is below our own cgroup's parent
- *         slice ("/nacelle/<id>" when NULL); "..", NUL and an empty name are refused
+ *         slice (when NULL "/nacelle/<id>", for a user below that parent, if it is delegated to him); "..", NUL and an empty name are refused
  * @id: of the container
  * @ret_path: malloc'ed, begins with '/'
  *

@@ -116,6 +116,32 @@ user_runs()
 	has delegated
 }
 
+# bats test_tags=lab
+@test "limits in a cgroup that is delegated to the user" {
+	own
+	may "alice:300000:65536"
+	mine=$CGROUP/mine-$ID
+	mkdir -p "$mine/me"
+	chown $UID_ "$mine" "$mine"/cgroup.{procs,subtree_control,threads} "$mine/me" "$mine/me/cgroup.procs"
+	short 'sleep 1000' '.memory = "64M" | .pids = 50'
+	delegated()
+	{
+		(echo "$BASHPID" >"$mine/me/cgroup.procs" && as_user timeout 50 "$NACELLE" --root state --data data "$@")
+	}
+	run -0 delegated run -d --name "$ID" ./spec.json
+	[ "$(cat "$mine/nacelle/$ID/memory.max")" = 67108864 ]
+	[ "$(cat "$mine/nacelle/$ID/pids.max")" = 50 ]
+	run -0 delegated update --memory 80M "$ID"
+	[ "$(cat "$mine/nacelle/$ID/memory.max")" = 83886080 ]
+	run -0 delegated exec "$ID" cat /proc/self/cgroup
+	is 0::/
+	run -0 delegated pause "$ID"
+	[ "$(cat "$mine/nacelle/$ID/cgroup.freeze")" = 1 ]
+	run -0 delegated delete --force "$ID"
+	[ ! -e "$mine/nacelle/$ID" ]
+	until_true 10 find "$mine" -depth -type d -exec rmdir {} +
+}
+
 @test "a stack is the user's own: up, a second time, down" {
 	own
 	S=${ID//_/-}
