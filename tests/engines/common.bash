@@ -88,10 +88,11 @@ check()
 	shift
 	wanted "$name" && needed "$name" "$@"
 }
-# needed NAME COMMAND... - the same, whatever cases are asked for: the others build on it
+# needed NAME COMMAND... - the same, whatever cases are asked for: the others build on it. With nacelle, not what a case
+# before it ended with.
 needed()
 {
-	local name=$1 start=$SECONDS
+	local name=$1 start=$SECONDS runtime=nacelle
 	shift
 	tests=$((tests + 1))
 	if bounded "$@" >$work/check.out 2>&1 </dev/null; then
@@ -100,7 +101,16 @@ needed()
 		failed=$((failed + 1))
 		printf 'not ok %d - %s # in %d s, of %d\n' $tests "$name" $((SECONDS - start)) $SECONDS
 		sed 's/^/# /' $work/check.out
+		return 1
 	fi
+}
+# begin NAME COMMAND... - the same, and without it there is nothing to be said about the others
+begin()
+{
+	needed "$@" || {
+		finish
+		exit
+	}
 }
 
 # the last line of a script
