@@ -291,7 +291,7 @@ static int checkpoint_locked(const struct state_dir *dir, const struct state *st
 	if (r == 0)
 		r = judge_keeper(state, o);
 	if (r == 0)
-		r = criu_is_there();
+		r = criu_is_there(o);
 	return r < 0 ? r : dump(state, spec, o);
 }
 

@@ -20,8 +20,11 @@ struct checkpoint_options {
 	const char *images;		/* folder; checkpoint makes it */
 	const char *work;		/* folder of logs, made when missing; NULL: that of the images */
 	const char *parent;		/* checkpoint: images of a pre-dump, relative to `images`; NULL */
+	const char *program;		/* criu, a path or a name to be found by PATH; NULL: "criu" */
 	const char *lsm_profile, *lsm_mount_context;	/* restore: as criu takes them; NULL */
 	bool tcp_established, ext_unix_sk, shell_job, file_locks, auto_dedup;
+	bool tcp_close;			/* restore: what connections there were are closed */
+	bool empty_network;		/* what is in its network namespace is left out */
 	bool leave_running;		/* checkpoint: the container goes on */
 	bool pre_dump;			/* checkpoint: its memory alone, and it goes on */
 };

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -25,24 +26,35 @@
 #include "runtime/overlay.h"
 #include "runtime/spec.h"
 
+#define CRIU_PROGRAM "criu"
+
 enum {
 	ANSWER_SIZE = 4096,
 	LOG_LEVEL_OF_IT = 4,	/* debug: who reads its log has a reason */
 	LOG_SIZE_MAX = 64 * 1024 * 1024,
 };
 
-int criu_is_there(void)
+static int program_fail(const char *name)
 {
+	return fail_plain(ENOENT, "the program '%s' is not %s: install it (apt-get install criu)", name,
+			  strchr(name, '/') ? "there, or cannot be run" : "in PATH");
+}
+
+int criu_is_there(const struct checkpoint_options *o)
+{
+	const char *name = o->program ? o->program : CRIU_PROGRAM;
 	cleanup_free char *path = NULL, *folders = strdup(getenv("PATH") ? getenv("PATH") : "/usr/sbin:/usr/bin:/sbin:/bin");
 	char *rest = folders, *folder;
 
+	if (strchr(name, '/'))
+		return access(name, X_OK) == 0 ? 0 : program_fail(name);
 	while (rest && (folder = strsep(&rest, ":"))) {
 		free(path);
 		path = NULL;
-		if (str_format(&path, "%s/criu", folder) == 0 && access(path, X_OK) == 0)
+		if (str_format(&path, "%s/%s", folder, name) == 0 && access(path, X_OK) == 0)
 			return 0;
 	}
-	return fail_plain(ENOENT, "the program 'criu' is not in PATH: install it (apt-get install criu)");
+	return program_fail(name);
 }
 
 static int judge_mounts(const struct spec *spec)
@@ -146,6 +158,7 @@ static int refused(const struct criu_job *job, int work, const struct criu_answe
 /* In its process: what goes wrong is told over @report, whose end means that it has become criu. */
 static _Noreturn void program_become(const struct criu_job *job, int sock, int report)
 {
+	const char *name = job->options->program ? job->options->program : CRIU_PROGRAM;
 	char number[16];
 	int r = job->enter ? job->enter(job->arg) : 0;
 
@@ -153,8 +166,8 @@ static _Noreturn void program_become(const struct criu_job *job, int sock, int r
 	if (r == 0 && fcntl(sock, F_SETFD, 0) < 0)
 		r = fail(errno, "hand the socket to criu");
 	if (r == 0) {
-		(void)execlp("criu", "criu", "swrk", number, (char *)NULL);
-		r = fail(errno, "run 'criu'");
+		(void)execlp(name, name, "swrk", number, (char *)NULL);
+		r = fail(errno, "run '%s'", name);
 	}
 	sync_send_failure(report, r);
 	_exit(STATUS_OURS);
@@ -273,6 +286,7 @@ static int options_put(const struct criu_job *job, int images, int work)
 		{ CRIU_EXT_UNIX_SK, o->ext_unix_sk }, { CRIU_TCP_ESTABLISHED, o->tcp_established },
 		{ CRIU_SHELL_JOB, o->shell_job },     { CRIU_FILE_LOCKS, o->file_locks },
 		{ CRIU_AUTO_DEDUP, o->auto_dedup },   { CRIU_ORPHAN_TERMINAL, true },
+		{ CRIU_TCP_CLOSE, o->tcp_close },
 		/* the cgroup is made by us, with its limits, and nobody else moves anything */
 		{ CRIU_MANAGE_CGROUPS, true },
 	};
@@ -284,6 +298,8 @@ static int options_put(const struct criu_job *job, int images, int work)
 			r = criu_put_number(to, truths[i].field, 1);
 	if (r == 0)
 		r = criu_put_number(to, CRIU_MANAGE_CGROUPS_MODE, 0);
+	if (r == 0 && o->empty_network)
+		r = criu_put_number(to, CRIU_EMPTY_NS, CLONE_NEWNET);
 	if (r == 0)
 		r = criu_put_number(to, CRIU_WORK_FD, (uint64_t)work);
 	if (r == 0)

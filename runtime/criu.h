@@ -28,7 +28,7 @@ struct criu_job {
 };
 
 /* criu_is_there() - Return: 0, or a recorded failure that says how to get it. */
-int criu_is_there(void);
+int criu_is_there(const struct checkpoint_options *options);
 
 /* criu_judge() - whether a container of @spec can be put aside at all. Return: 0 or a recorded failure that names what not. */
 int criu_judge(const struct spec *spec);

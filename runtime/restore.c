@@ -56,7 +56,7 @@ int restore_judge(struct parent *p)
 
 	if (r == 0 && !p->spec->root_path)
 		r = fail_plain(EINVAL, "root.path: is required");
-	return r < 0 ? r : criu_is_there();
+	return r < 0 ? r : criu_is_there(p->checkpoint);
 }
 
 /* --- in criu's process ------------------------------------------------------------------------------ */

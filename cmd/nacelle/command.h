@@ -15,6 +15,7 @@
 struct globals {
 	struct container_place place;
 	const struct command *command;	/* the one that runs, for its usage */
+	const char *criu;		/* the program of --criu, or NULL */
 };
 
 enum command_flags {

@@ -26,6 +26,7 @@ const struct option_row global_options[] = {
 	{ "debug", 0, OPTION_FLAG, GLOBAL(debug), NULL, "say what is being done" },
 	{ "systemd-cgroup", 0, OPTION_FLAG, GLOBAL(systemd_cgroup), NULL, "have cgroups made by systemd, as scopes" },
 	{ "cgroup-manager", 0, OPTION_STRING, GLOBAL(cgroup_manager), "MANAGER", "cgroupfs, or systemd (as --systemd-cgroup)" },
+	{ "criu", 0, OPTION_STRING, GLOBAL(criu), "PROGRAM", "criu, for checkpoint and restore (found by PATH)" },
 	{ "rootless", 0, OPTION_STRING, GLOBAL(rootless), "WHEN", "auto, true or false; found out by itself" },
 	{ "version", 'v', OPTION_FLAG, GLOBAL(version), NULL, "print the version" },
 	{ "help", 'h', OPTION_FLAG, GLOBAL(help), NULL, "print this" },
@@ -158,6 +159,7 @@ int globals_set(const struct global_options *o, struct globals *ret)
 	free(c.cgroup_manager);
 	if (r < 0)
 		return r;
+	ret->criu = o->criu;
 	ret->place = (struct container_place){ .root = root, .data = data, .systemd_cgroup = systemd };
 	return 0;
 }

@@ -12,7 +12,7 @@
 struct globals;
 
 struct global_options {
-	const char *root, *data, *log, *log_format, *rootless, *cgroup_manager;
+	const char *root, *data, *log, *log_format, *rootless, *cgroup_manager, *criu;
 	bool systemd_cgroup, debug, help, version;
 };
 

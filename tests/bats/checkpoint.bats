@@ -124,6 +124,101 @@ counts()
 	run -125 nacelle state other
 }
 
+# bats test_tags=lab, full
+@test "namespaces that others made are joined again; a network namespace can be left empty" {
+	unshare --net --ipc --uts sleep 1000 3>&- &
+	holder=$!
+	until_true 20 eval '[ "$(readlink /proc/$holder/ns/net)" != "$(readlink /proc/self/ns/net)" ]'
+	nsenter -t $holder -u hostname of-the-holder
+	nsenter -t $holder -n ip link add name probe type dummy
+	counting "del(.hostname) | .linux.namespaces |= (map(select(.type != \"network\" and .type != \"ipc\" and .type != \"uts\")) +
+		[{ type: \"network\", path: \"/proc/$holder/ns/net\" }, { type: \"ipc\", path: \"/proc/$holder/ns/ipc\" },
+		 { type: \"uts\", path: \"/proc/$holder/ns/uts\" }])"
+	nacelle checkpoint --image-path images "$ID"
+	stopped=$(number)
+	nacelle restore --detach --image-path images -b "$BUNDLE" "$ID" </dev/null >out2 2>&1 || {
+		cat out2
+		grep Error images/restore.log
+		false
+	}
+	[ "$(readlink "/proc/$(init_pid)/ns/net")" = "$(readlink /proc/$holder/ns/net)" ]
+	[ "$(readlink "/proc/$(init_pid)/ns/ipc")" = "$(readlink /proc/$holder/ns/ipc)" ]
+	[ "$(readlink "/proc/$(init_pid)/ns/uts")" = "$(readlink /proc/$holder/ns/uts)" ]
+	[ "$(nacelle exec "$ID" hostname)" = of-the-holder ]
+	counts
+	[ "$(number)" -gt "$stopped" ]
+	nacelle delete --force "$ID"
+	kill $holder
+	counting '.linux.namespaces |= (map(select(.type != "network")) + [{ type: "network" }])'
+	nsenter -t "$(init_pid)" -n ip link add name probe type dummy
+	nacelle checkpoint --empty-ns network --image-path empty "$ID"
+	nacelle restore --detach --empty-ns network --image-path empty -b "$BUNDLE" "$ID" </dev/null >out2 2>&1
+	counts
+	not nsenter -t "$(init_pid)" -n ip link show probe
+}
+
+# bats test_tags=lab, full
+@test "an AppArmor profile comes back, or another in its place" {
+	printf 'profile nacelle-%s {\n  file,\n  signal,\n  deny /etc/passwd r,\n}\n' one two >profiles
+	unshare --mount sh -c 'mountpoint -q /sys/kernel/security || mount -t securityfs none /sys/kernel/security
+		apparmor_parser -K -r profiles'
+	counting '.process.apparmorProfile = "nacelle-one"'
+	nacelle checkpoint --image-path images "$ID"
+	for profile in one two; do
+		nacelle restore --detach $([ $profile = one ] || echo --lsm-profile apparmor:nacelle-$profile) --image-path images \
+			-b "$BUNDLE" "$ID" </dev/null >out2 2>&1 || {
+			cat out2
+			grep Error images/restore.log
+			false
+		}
+		[ "$(cat "/proc/$(init_pid)/attr/current")" = "nacelle-$profile (enforce)" ]
+		counts
+		nacelle delete --force "$ID"
+	done
+	# what is not there is said, and nothing is left
+	run -125 nacelle restore --detach --lsm-mount-context a:b:c --image-path images -b "$BUNDLE" "$ID"
+	one_line
+	run -125 nacelle state "$ID"
+}
+
+# numbers MESSAGE - "1 NAME" of each field of a message in criu's own description, in capitals
+numbers()
+{
+	sed -n "/^message $1 {/,/^}/p; /^enum $1 {/,/^}/p" /usr/include/criu/rpc.proto |
+		sed -nE 's/.*[[:space:]]([A-Za-z_]+)[[:space:]]*=[[:space:]]*([0-9]+).*/\2 \U\1/p'
+}
+
+@test "the numbers of criu's messages are criu's" {
+	header=$BATS_TEST_DIRNAME/../../runtime/criu-message.h
+	# ours, where they are called otherwise
+	ours=$(sed -nE '/^enum criu_option/,/^}/s/^\tCRIU_([A-Z_]+) = ([0-9]+),.*/\2 \1/p' "$header" |
+		sed 's/IMAGES_FD/IMAGES_DIR_FD/; s/PARENT_IMAGES/PARENT_IMG/; s/TRACK_MEMORY/TRACK_MEM/; s/WORK_FD/WORK_DIR_FD/
+			s/RESTORE_SIBLING/RST_SIBLING/; s/ORPHAN_TERMINAL/ORPHAN_PTS_MASTER/')
+	[ "$(wc -l <<<"$ours")" -ge 28 ]
+	[ -z "$(comm -23 <(sort <<<"$ours") <(numbers criu_opts | sort))" ]
+	requests=$(grep '^enum criu_request' "$header" | grep -oE 'CRIU_[A-Z_]+ = [0-9]+' | sed -E 's/CRIU_(.*) = (.*)/\2 \1/')
+	[ -z "$(comm -23 <(sort <<<"$requests") <(numbers criu_req_type | sort))" ]
+}
+
+@test "options that criu's other users have are taken, or refused by name" {
+	for options in '--manage-cgroups-mode full' '--manage-cgroups-mode strict' '--empty-ns pid'; do
+		for verb in checkpoint restore; do
+			# shellcheck disable=SC2086
+			run -125 nacelle $verb $options "$ID"
+			one_line
+			has "not supported"
+		done
+	done
+	run -125 nacelle restore --tcp-close --tcp-established -b "$BUNDLE" "$ID"
+	has contradict
+	run -125 nacelle --criu /nowhere/criu restore --manage-cgroups-mode soft --empty-ns network -b "$BUNDLE" "$ID"
+	one_line
+	has "/nowhere/criu"
+	run -125 nacelle --criu no-such-program restore --manage-cgroups-mode ignore -b "$BUNDLE" "$ID"
+	one_line
+	has "'no-such-program' is not in PATH"
+}
+
 @test "without criu nothing is made, and who has no right is told" {
 	create
 	run -125 nacelle checkpoint "$ID"

@@ -211,6 +211,15 @@ refused()
 	[ "$(cat "/proc/$(init_pid)/attr/current")" = "nacelle-test (enforce)" ]
 	run -0 nacelle exec "$ID" cat /proc/self/attr/current
 	is "nacelle-test (enforce)"
+	# by another profile, or by one that is not there
+	sed 's/nacelle-test/nacelle-other/' profile >other
+	unshare --mount sh -c 'mountpoint -q /sys/kernel/security || mount -t securityfs none /sys/kernel/security
+		apparmor_parser -K -r other'
+	run -0 nacelle exec --apparmor nacelle-other "$ID" cat /proc/self/attr/current
+	is "nacelle-other (enforce)"
+	run -125 nacelle exec --apparmor nacelle-none "$ID" true
+	one_line
+	has "nacelle-none"
 }
 
 # OCI: config-linux.md, Rootfs Mount Propagation: rootfsPropagation is shared, slave, private or unbindable, and the root's

@@ -303,3 +303,27 @@ started_again()
 {
 	status_is running && [ "$(init_pid)" != "$1" ]
 }
+
+# bats test_tags=full
+@test "a checkpoint is restored into a scope of its own, with its limits" {
+	mkdir vol
+	detach 'i=0; while :; do i=$((i + 1)); echo $i >/vol/n; sleep 0.2; done' '.linux.resources.memory.limit = 67108864 |
+		.mounts += [{ destination: "/vol", type: "bind", source: "'"$PWD/vol"'", options: ["bind"] }]'
+	until_true 20 test -s vol/n
+	nacelle checkpoint --image-path images "$ID"
+	until_true 20 no_unit
+	stopped=$(<vol/n)
+	nacelle restore --detach --image-path images -b "$BUNDLE" "$ID" </dev/null >out 2>&1 || {
+		cat out
+		grep Error images/restore.log
+		false
+	}
+	[ "$(property ActiveState)" = active ]
+	[ "$(property MemoryMax)" = 67108864 ]
+	[ "$(file memory.max)" = 67108864 ]
+	# all of it is there, and nothing else
+	[ "$(cat "$(cgroup_dir)/cgroup.procs")" = "$(cat /proc/"$(init_pid)"/task/*/children | tr ' ' '\n' | cat - <(init_pid) | sort -n | uniq | grep .)" ]
+	until_true 20 eval '[ "$(<vol/n)" -gt "$stopped" ]'
+	nacelle delete --force "$ID"
+	no_unit
+}
