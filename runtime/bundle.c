@@ -100,19 +100,13 @@ int bundle_load_folder(const char *folder, json_t *overrides, struct bundle *ret
 	return 0;
 }
 
-int bundle_load_file(const char *file, json_t *overrides, struct bundle *ret_bundle)
+int bundle_load_apart(const char *folder, const char *file, json_t *overrides, struct bundle *ret_bundle)
 {
 	struct bundle bundle = { .folder = NULL };
-	cleanup_free char *parent = NULL;
-	const char *slash = strrchr(file, '/');
-	int r;
+	int r = str_copy(&bundle.file, file);
 
-	r = slash ? str_format(&parent, "%.*s", (int)(slash - file) + 1, file)
-		  : str_copy(&parent, ".");
 	if (r == 0)
-		r = str_copy(&bundle.file, file);
-	if (r == 0)
-		r = folder_resolve(parent, &bundle.folder);
+		r = folder_resolve(folder, &bundle.folder);
 	if (r == 0)
 		r = bundle_load(&bundle, AT_FDCWD, file, overrides);
 	if (r < 0) {
@@ -121,6 +115,17 @@ int bundle_load_file(const char *file, json_t *overrides, struct bundle *ret_bun
 	}
 	*ret_bundle = bundle;
 	return 0;
+}
+
+int bundle_load_file(const char *file, json_t *overrides, struct bundle *ret_bundle)
+{
+	cleanup_free char *parent = NULL;
+	const char *slash = strrchr(file, '/');
+	int r;
+
+	r = slash ? str_format(&parent, "%.*s", (int)(slash - file) + 1, file)
+		  : str_copy(&parent, ".");
+	return r < 0 ? r : bundle_load_apart(parent, file, overrides, ret_bundle);
 }
 
 int bundle_load_json(const char *name, json_t *v, json_t *overrides, struct bundle *ret_bundle)

@@ -30,6 +30,7 @@ int bundle_path(const char *folder, const char *path, char **ret_path);
 /*
  * bundle_load_folder() - <folder>/config.json, a regular file
  * bundle_load_file() - a spec file in any folder
+ * bundle_load_apart() - @file, which counts from the working directory, as the spec of the bundle @folder
  * bundle_load_stdin() - from standard input; the folder is the working directory
  * bundle_load_json() - what the caller made, called @name in messages; the folder is the working directory
  * @overrides: short-form object from flags, or NULL (borrowed)
@@ -39,5 +40,6 @@ int bundle_path(const char *folder, const char *path, char **ret_path);
  */
 int bundle_load_folder(const char *folder, json_t *overrides, struct bundle *ret_bundle);
 int bundle_load_file(const char *file, json_t *overrides, struct bundle *ret_bundle);
+int bundle_load_apart(const char *folder, const char *file, json_t *overrides, struct bundle *ret_bundle);
 int bundle_load_stdin(json_t *overrides, struct bundle *ret_bundle);
 int bundle_load_json(const char *name, json_t *v, json_t *overrides, struct bundle *ret_bundle);

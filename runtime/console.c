@@ -18,12 +18,12 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
-#include <sys/un.h>
 #include <sys/vfs.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "runtime/base/fd.h"
+#include "runtime/hand.h"
 #include "runtime/spec.h"
 #include "runtime/target.h"
 
@@ -162,23 +162,9 @@ int console_create(int root, const struct spec_process *process, int sock)
 
 int console_send(int sock, int fd)
 {
-	union {
-		char room[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = { .room = { 0 } };
-	char name[] = "/dev/ptmx";
-	struct iovec io = { .iov_base = name, .iov_len = strlen(name) };
-	struct msghdr m = { .msg_iov = &io, .msg_iovlen = 1, .msg_control = control.room,
-			    .msg_controllen = sizeof(control.room) };
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+	int r = hand_over(sock, fd, "/dev/ptmx");
 
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &fd, sizeof(int));
-	if (sendmsg(sock, &m, MSG_NOSIGNAL) < 0)
-		return fail(errno, "send the terminal to the console socket");
-	return 0;
+	return r < 0 ? fail_in(r, "console socket") : 0;
 }
 
 int console_receive(int sock)
@@ -205,15 +191,5 @@ int console_receive(int sock)
 
 int console_connect(const char *path)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	cleanup_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return fail(errno, "make a unix socket");
-	if (strlen(path) >= sizeof(address.sun_path))
-		return fail(ENAMETOOLONG, "console socket '%s'", path);
-	(void)strcpy(address.sun_path, path);
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return fail(errno, "connect to the console socket '%s'", path);
-	return steal_fd(&fd);
+	return hand_connect("console socket", path);
 }

@@ -5,23 +5,26 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <unistd.h>
 
 #include "cmd/nacelle/command.h"
 #include "cmd/nacelle/common.h"
 #include "cmd/nacelle/keeping.h"
 #include "cmd/nacelle/payload.h"
+#include "cmd/nacelle/pidfd-socket.h"
 #include "cmd/nacelle/terminal.h"
 #include "runtime/base/json.h"
 #include "runtime/spec.h"
 
 struct exec_flags {
 	bool detach, tty, interactive, no_new_privs, ignore_paused;
-	const char *process, *cgroup, *apparmor, *label, *user, *cwd, *pid_file, *console_socket, *detach_keys;
+	const char *process, *cgroup, *apparmor, *label, *user, *cwd, *pid_file, *console_socket, *pidfd_socket, *detach_keys;
 	struct str_list env, caps, gids;
 	uint64_t preserve_fds;
 };
@@ -45,6 +48,7 @@ const struct option_row exec_options[] = {
 	{ "process-label", 0, OPTION_STRING, EXEC(label), "LABEL", "its SELinux label" },
 	{ "cgroup", 0, OPTION_STRING, EXEC(cgroup), "PATH", "a cgroup below the container's, which is there" },
 	{ "pid-file", 0, OPTION_STRING, EXEC(pid_file), "FILE", "write its pid there" },
+	{ "pidfd-socket", 0, OPTION_STRING, EXEC(pidfd_socket), "SOCKET", "send a pidfd of it to this unix socket" },
 	{ "console-socket", 0, OPTION_STRING, EXEC(console_socket), "SOCKET", "send the terminal to this unix socket" },
 	{ "preserve-fds", 0, OPTION_NUMBER, EXEC(preserve_fds), "N", "hand on N more open fds, from 3" },
 	{ "ignore-paused", 0, OPTION_FLAG, EXEC(ignore_paused), NULL, "thaw a paused container for it" },
@@ -235,7 +239,19 @@ static int exec_create(struct exec *e, struct container_child *ret_child)
 		.stdio = { -1, -1, -1 }, .json = e->json,
 	};
 
-	return container_exec(&e->globals->place, e->id, &e->process, &options, ret_child);
+	cleanup_fd int sock = -1;
+	int r = pidfd_socket_open(e->flags.pidfd_socket, &sock);
+
+	if (r == 0)
+		r = container_exec(&e->globals->place, e->id, &e->process, &options, ret_child);
+	if (r < 0 || sock < 0)
+		return r;
+	r = pidfd_socket_tell(sock, ret_child->pidfd);
+	if (r < 0) {
+		(void)pidfd_send_signal(ret_child->pidfd, SIGKILL, NULL, 0);
+		container_child_done(ret_child);
+	}
+	return r;
 }
 
 static int keeping_create(struct keeping *k, const int stdio[3], struct container_child *ret_child)

@@ -262,10 +262,12 @@ int run_target_load(const struct run_options *o, const struct operands *operands
 
 	if (r < 0)
 		return r;
-	if (o->bundle) {
+	if (o->bundle || o->config) {
+		const char *folder = o->bundle ? o->bundle : ".";
+
 		ret->id = word;
 		ret->literal = true;
-		return bundle_load_folder(o->bundle, v, ret->bundle);
+		return o->config ? bundle_load_apart(folder, o->config, v, ret->bundle) : bundle_load_folder(folder, v, ret->bundle);
 	}
 	if (str_eq(word, "-")) {
 		ret->stdin_taken = true;

@@ -19,6 +19,7 @@
 #include "cmd/nacelle/keeping.h"
 #include "cmd/nacelle/options.h"
 #include "cmd/nacelle/payload.h"
+#include "cmd/nacelle/pidfd-socket.h"
 #include "cmd/nacelle/terminal.h"
 #include "cgroups/stats.h"
 #include "runtime/base/clock.h"
@@ -38,6 +39,7 @@ enum { ID_RANDOM_BYTES = 6, STATUS_KILLED = 128 + SIGKILL };
 
 const struct option_row run_options[] = {
 	{ "bundle", 'b', OPTION_STRING, RUN(bundle), "DIR", "folder with config.json; then ID is the container's" },
+	{ "config", 'f', OPTION_STRING, RUN(config), "FILE", "read FILE instead of the bundle's config.json" },
 	{ "name", 0, OPTION_STRING, RUN(name), "ID", "name of the container (else made up)" },
 	{ "detach", 'd', OPTION_FLAG, RUN(detach), NULL, "leave it to a keeper and print its id" },
 	{ "rm", 0, OPTION_FLAG, RUN(remove), NULL, "with --detach: delete it at its end" },
@@ -71,6 +73,7 @@ const struct option_row run_options[] = {
 	{ "stop-timeout", 0, OPTION_STRING, RUN(stop_timeout), "SECONDS", "how long 'stop' waits" },
 	{ "pid-file", 0, OPTION_STRING, RUN(pid_file), "FILE", "write the container's pid there" },
 	{ "console-socket", 0, OPTION_STRING, RUN(console_socket), "SOCKET", "send the terminal to this unix socket" },
+	{ "pidfd-socket", 0, OPTION_STRING, RUN(pidfd_socket), "SOCKET", "send a pidfd of its process to this unix socket" },
 	{ "preserve-fds", 0, OPTION_NUMBER, RUN(preserve_fds), "N", "hand on N more open fds, from 3" },
 	{ "no-subreaper", 0, OPTION_FLAG, RUN(no_subreaper), NULL, "taken for runc's sake: nothing is one here" },
 	{ "init", 0, OPTION_FLAG, RUN(init), NULL, "a small init is its first process" },
@@ -100,6 +103,7 @@ struct run {
 	struct activation activation;
 	struct service service;	/* of its keeper */
 	bool terminal;		/* it has one, and we keep its master */
+	int pidfd_socket;	/* of --pidfd-socket, or -1 */
 };
 
 static int id_choose(struct run *run)
@@ -122,11 +126,30 @@ static int id_choose(struct run *run)
 			  random[5]);
 }
 
+static void run_remove(const struct run *run)
+{
+	if (container_delete(&run->globals->place, run->id, true) < 0)
+		log_warn("%s, ignoring", fail_text());
+}
+
+static int failed_start(const struct run *run, struct container_child *child, int r)
+{
+	cleanup_free char *text = NULL;
+	int status = fail_status();
+
+	(void)str_format(&text, "%s", fail_text());
+	(void)pidfd_send_signal(child->pidfd, SIGKILL, NULL, 0);
+	(void)proc_reap(child->pid);
+	run_remove(run);
+	return text ? fail_exit(fail_plain(-r, "%s", text), status) : r;
+}
+
 /* --- making it, in whichever process is its parent ------------------------------------------------ */
 
 static int run_create(struct run *run, const int stdio[3], bool at_once, struct container_child *ret_child)
 {
 	struct container_options options = CONTAINER_OPTIONS(run->id);
+	int r;
 
 	options.pid_file = run->o.pid_file;
 	options.console_socket = run->o.console_socket;
@@ -143,7 +166,15 @@ static int run_create(struct run *run, const int stdio[3], bool at_once, struct 
 	options.activation = run->activation;
 	for (int i = 0; i < 3; i++)
 		options.stdio[i] = stdio[i];
-	return container_create(&run->globals->place, &run->bundle, &options, ret_child);
+	r = container_create(&run->globals->place, &run->bundle, &options, ret_child);
+	if (r < 0 || run->pidfd_socket < 0)
+		return r;
+	r = pidfd_socket_tell(run->pidfd_socket, ret_child->pidfd);
+	if (r < 0) {
+		r = failed_start(run, ret_child, r);
+		container_child_done(ret_child);
+	}
+	return r;
 }
 
 /* A line for whoever measures us: "created 1234567890", by CLOCK_MONOTONIC in ns. */
@@ -169,12 +200,6 @@ static int keeping_go(struct keeping *k, struct container_child *child)
 	if (r == 0)
 		moment_tell(k->mine, "started");
 	return r;
-}
-
-static void run_remove(const struct run *run)
-{
-	if (container_delete(&run->globals->place, run->id, true) < 0)
-		log_warn("%s, ignoring", fail_text());
 }
 
 static void keeping_undo(struct keeping *k, struct container_child *child)
@@ -248,18 +273,6 @@ static int input_choose(const struct run *run, int *ret_fd)
 	return 0;
 }
 
-static int failed_start(const struct run *run, struct container_child *child, int r)
-{
-	cleanup_free char *text = NULL;
-	int status = fail_status();
-
-	(void)str_format(&text, "%s", fail_text());
-	(void)pidfd_send_signal(child->pidfd, SIGKILL, NULL, 0);
-	(void)proc_reap(child->pid);
-	run_remove(run);
-	return text ? fail_exit(fail_plain(-r, "%s", text), status) : r;
-}
-
 /* With --keep we are the keeper: what a keeper writes is written by us. */
 static int run_front(struct run *run, int signals)
 {
@@ -329,10 +342,10 @@ static int detached_check(const struct run *run)
 		return 0;
 	if (run->o.remove)
 		return usage_fail(run->globals->command, "a restart policy and --rm contradict each other");
-	if (run->o.no_pivot || run->o.preserve_fds || run->o.console_socket || run->o.pid_file || run->activation.listen_fds ||
-	    run->activation.notify_socket)
-		return fail_plain(EINVAL, "a restart policy goes with none of --no-pivot, --preserve-fds, --console-socket, --pid-file, LISTEN_FDS "
-				  "and NOTIFY_SOCKET: what starts again would not have them");
+	if (run->o.no_pivot || run->o.preserve_fds || run->o.console_socket || run->o.pid_file || run->o.pidfd_socket ||
+	    run->activation.listen_fds || run->activation.notify_socket)
+		return fail_plain(EINVAL, "a restart policy goes with none of --no-pivot, --preserve-fds, --console-socket, --pid-file, "
+				  "--pidfd-socket, LISTEN_FDS and NOTIFY_SOCKET: what starts again would not have them");
 	return 0;
 }
 
@@ -363,6 +376,8 @@ static int run_all(struct run *run, const struct operands *operands)
 		r = run_target_load(&run->o, operands, &run->target);
 	if (r == 0)
 		r = id_choose(run);
+	if (r == 0)
+		r = pidfd_socket_open(run->o.pidfd_socket, &run->pidfd_socket);
 	if (r < 0)
 		return r;
 	run->terminal = run->bundle.spec->process.terminal && !run->o.console_socket;
@@ -381,7 +396,7 @@ static int run_all(struct run *run, const struct operands *operands)
 
 static int options_check(const struct globals *globals, const struct run_options *o, size_t operands)
 {
-	if (!operands && !(o->bundle && o->name))
+	if (!operands && !((o->bundle || o->config) && o->name))
 		return usage_fail(globals->command, "usage: nacelle run %s", globals->command->synopsis);
 	if (o->keep && (o->detach || o->remove))
 		return usage_fail(globals->command, "--keep goes with neither --detach nor --rm");
@@ -396,7 +411,7 @@ static int options_check(const struct globals *globals, const struct run_options
 
 int cmd_run(const struct globals *globals, int argc, char **argv)
 {
-	struct run run = { .globals = globals, .o = { .detach_keys = DETACH_KEYS_DEFAULT, .health_retries = UINT64_MAX } };
+	struct run run = { .globals = globals, .pidfd_socket = -1, .o = { .detach_keys = DETACH_KEYS_DEFAULT, .health_retries = UINT64_MAX } };
 	struct operands operands;
 	int r = options_parse(globals->command, argc, argv, 0, SIZE_MAX, &run.o, &operands);
 
@@ -408,6 +423,8 @@ int cmd_run(const struct globals *globals, int argc, char **argv)
 	} else if (r == OPTIONS_HELPED) {
 		r = 0;
 	}
+	if (run.pidfd_socket >= 0)
+		(void)close(run.pidfd_socket);
 	service_done(&run.service);
 	bundle_done(&run.bundle);
 	free(run.id);

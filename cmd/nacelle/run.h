@@ -13,9 +13,9 @@ struct bundle;
 struct operands;
 
 struct run_options {
-	const char *bundle, *name;
+	const char *bundle, *config, *name;
 	bool detach, remove, tty, interactive, keep, no_subreaper, keep_keyring, no_pivot;
-	const char *pid_file, *console_socket, *detach_keys;
+	const char *pid_file, *console_socket, *pidfd_socket, *detach_keys;
 	uint64_t preserve_fds, moments;
 
 	/* What changes the spec. */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `spec`: the default spec, or what a spec in the short form stands for. */
+/*
+ * `spec`: the default spec, or what a spec in the short form stands for. As with crun and runc the default is written to the
+ * bundle's config.json, which must not be there.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -14,12 +17,13 @@
 #include "runtime/spec.h"
 
 struct spec_options {
-	const char *bundle, *expand;
+	const char *bundle, *file, *expand;
 	bool rootless;
 };
 
 const struct option_row spec_options[] = {
-	{ "bundle", 'b', OPTION_STRING, offsetof(struct spec_options, bundle), "DIR", "write DIR/config.json, which must not be there" },
+	{ "bundle", 'b', OPTION_STRING, offsetof(struct spec_options, bundle), "DIR", "write DIR/config.json (the working directory's)" },
+	{ "file", 'f', OPTION_STRING, offsetof(struct spec_options, file), "FILE", "write FILE instead; -: standard output" },
 	{ "expand", 0, OPTION_STRING, offsetof(struct spec_options, expand), "FILE", "print the expansion of FILE; -: standard input" },
 	{ "rootless", 0, OPTION_FLAG, offsetof(struct spec_options, rootless), NULL, "with a user namespace, for whoever is not root" },
 	{ .name = NULL },
@@ -36,7 +40,7 @@ static int expand(const char *file)
 	return r;
 }
 
-static int write_new(const char *folder, json_t *v)
+static int write_new(const struct spec_options *o, json_t *v)
 {
 	cleanup_free char *path = NULL, *text = v ? json_dumps(v, JSON_INDENT(4)) : NULL;
 	cleanup_fd int fd = -1;
@@ -45,7 +49,13 @@ static int write_new(const char *folder, json_t *v)
 	json_decref(v);
 	if (!text)
 		return fail(ENOMEM, "make the spec");
-	r = str_format(&path, "%s/config.json", folder);
+	/* another name counts from the bundle as well, as with crun, which goes there first */
+	if (o->file && (*o->file == '/' || !o->bundle))
+		r = str_copy(&path, o->file);
+	else if (o->bundle)
+		r = str_format(&path, "%s/%s", o->bundle, o->file ? o->file : "config.json");
+	else
+		r = str_copy(&path, "config.json");
 	if (r < 0)
 		return r;
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
@@ -71,9 +81,11 @@ int cmd_spec(const struct globals *globals, int argc, char **argv)
 
 	if (r != 0)
 		return r < 0 ? r : 0;
-	if (o.expand && (o.bundle || o.rootless))
-		return usage_fail(globals->command, "--expand goes with neither --bundle nor --rootless");
+	if (o.expand && (o.bundle || o.file || o.rootless))
+		return usage_fail(globals->command, "--expand goes with none of --bundle, --file and --rootless");
 	if (o.expand)
 		return expand(o.expand);
-	return o.bundle ? write_new(o.bundle, spec_default(o.rootless)) : output_json(spec_default(o.rootless));
+	if (o.file && str_eq(o.file, "-"))
+		return output_json(spec_default(o.rootless));
+	return write_new(&o, spec_default(o.rootless));
 }

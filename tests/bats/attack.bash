@@ -68,7 +68,7 @@ canaries()
 attack()
 {
 	local masks
-	masks=$(nacelle spec | jq -c .linux.maskedPaths)
+	masks=$(nacelle spec -f - | jq -c .linux.maskedPaths)
 	bundle ".process.args = $1 | .process.env += \$told | .linux.maskedPaths = \$masks | ${2:-.}" \
 		--argjson told "$told" --argjson masks "$masks"
 	run -0 nacelle run -b "$BUNDLE" "$ID"

@@ -9,14 +9,18 @@ load helpers
 options()
 {
 	cat <<-'END'
-		run bundle name detach rm keep tty interactive detach-keys env env-file volume tmpfs device memory cpus pids-limit user workdir hostname read-only cap-add cap-drop network publish dns entrypoint ulimit sysctl security-opt label stop-signal stop-timeout pid-file console-socket preserve-fds no-subreaper
-		exec process detach tty interactive detach-keys env user additional-gids workdir cwd cap no-new-privs pid-file console-socket preserve-fds ignore-paused
-		create bundle pid-file console-socket preserve-fds
+		run bundle config name detach rm keep tty interactive detach-keys env env-file volume tmpfs device memory cpus pids-limit user workdir hostname read-only cap-add cap-drop network publish dns entrypoint ulimit sysctl security-opt label stop-signal stop-timeout pid-file console-socket pidfd-socket preserve-fds no-subreaper
+		exec process detach tty interactive detach-keys env user additional-gids workdir cwd cap no-new-privs apparmor process-label cgroup pid-file console-socket pidfd-socket preserve-fds ignore-paused
+		create bundle config pid-file console-socket pidfd-socket preserve-fds no-subreaper no-new-keyring no-pivot
 		start
 		state
-		kill all
+		kill all regex
 		stop time
-		delete force
+		delete force regex
+		update resources memory memory-reservation memory-swap cpu-share cpu-period cpu-quota cpu-burst cpu-idle cpu-rt-period cpu-rt-runtime cpuset-cpus cpuset-mems pids-limit blkio-weight kernel-memory kernel-memory-tcp l3-cache-schema mem-bw-schema
+		events stats interval
+		checkpoint image-path work-path parent-path leave-running pre-dump tcp-established ext-unix-sk shell-job file-locks auto-dedup empty-ns manage-cgroups-mode lazy-pages page-server status-fd
+		restore bundle image-path work-path detach pid-file console-socket tcp-established tcp-close ext-unix-sk shell-job file-locks auto-dedup empty-ns manage-cgroups-mode lsm-profile lsm-mount-context no-subreaper no-pivot lazy-pages
 		list quiet format
 		ps format
 		logs follow tail timestamps
@@ -24,7 +28,7 @@ options()
 		pause
 		resume
 		network
-		spec bundle expand rootless
+		spec bundle file expand rootless
 		features
 	END
 }
@@ -134,7 +138,7 @@ options()
 }
 
 @test "output that cannot be written is a failure" {
-	for words in --version --help list features spec 'run --help'; do
+	for words in --version --help list features 'spec -f -' 'run --help'; do
 		# shellcheck disable=SC2016,SC2086 # expanded inside
 		run -125 sh -c 'exec "$0" --root "$1" $2 >/dev/full' "$NACELLE" "$STATE" "$words"
 		has "write to standard output: No space left on device"
@@ -150,9 +154,9 @@ options()
 
 @test "--log gets the failure as a line of JSON, and stderr as text" {
 	run -125 nacelle --log "$BATS_TEST_TMPDIR/log" --log-format json state nobody
-	is "nacelle: no container 'nobody' (see 'nacelle list')"
+	is "nacelle: no container 'nobody': it does not exist (see 'nacelle list')"
 	[ "$(jq -r .level log)" = error ]
-	[ "$(jq -r .msg log)" = "no container 'nobody' (see 'nacelle list')" ]
+	[ "$(jq -r .msg log)" = "no container 'nobody': it does not exist (see 'nacelle list')" ]
 	jq -e .time log
 	run -125 nacelle --log-format yaml list
 	has yaml
@@ -208,10 +212,19 @@ options()
 @test "spec prints and writes the default, and never over a file" {
 	mkdir empty
 	nacelle spec -b empty
-	diff <(nacelle spec | jq -S .) <(jq -S . empty/config.json)
+	diff <(nacelle spec -f - | jq -S .) <(jq -S . empty/config.json)
 	run -125 nacelle spec -b empty
 	has "not overwritten"
 	one_line
+	# as crun and runc do, in the bundle around us
+	cd empty
+	run -125 nacelle spec
+	rm config.json
+	nacelle spec
+	diff <(jq -S . config.json) <(nacelle spec -f - | jq -S .)
+	nacelle spec --file other.json
+	cmp config.json other.json
+	run -125 nacelle spec -f other.json
 }
 
 @test "a keeper costs little memory" {

@@ -111,7 +111,7 @@ refused()
 
 # OCI: config-linux.md, Default Filesystems: /proc, /sys, /dev/pts, /dev/shm SHOULD be available
 @test "the default file systems of the printed spec" {
-	nacelle spec | jq -r '.mounts[].destination' | sort >have
+	nacelle spec -f - | jq -r '.mounts[].destination' | sort >have
 	printf '%s\n' /proc /sys /dev/pts /dev/shm | sort >want
 	[ -z "$(comm -13 have want)" ]
 }

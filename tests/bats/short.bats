@@ -104,13 +104,13 @@ expand()
 	done
 }
 
-@test "nacelle spec prints a config that runs, and -b does not overwrite" {
+@test "spec writes or prints a config that runs, and does not overwrite" {
 	mkdir b
 	nacelle spec -b b
 	run -125 nacelle spec -b b
 	has config.json
 	one_line
-	nacelle spec >out
+	nacelle spec -f - >out
 	[ "$(jq -S . out)" = "$(jq -S . b/config.json)" ]
 	jq '.process.terminal = false | .process.args = ["echo", "hi"] | .root.path = $r' --arg r "$ROOTFS" out >b/config.json
 	run -0 nacelle run -b b "$ID"

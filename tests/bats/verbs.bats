@@ -48,6 +48,65 @@ several()
 	done
 }
 
+@test "--config is another file than the bundle's config.json, from the working directory" {
+	payload 'echo from the other'
+	mv "$BUNDLE/config.json" other.json
+	run -0 nacelle run -b "$BUNDLE" --config other.json "$ID"
+	is "from the other"
+	# its root.path counts from the bundle all the same
+	ln -s "$ROOTFS" "$BUNDLE/root"
+	jq '.root.path = "root"' other.json >relative.json
+	keeps
+	nacelle create -b "$BUNDLE" -f "$PWD/relative.json" --no-subreaper "$ID"
+	status_is created
+	cd "$BUNDLE"
+	run -0 nacelle run -f ../other.json --name "$ID-2"
+	is "from the other"
+	run -125 nacelle run -f nowhere.json "$ID-3"
+	one_line
+}
+
+# receive SOCKET FILE - take a pidfd there, and say which process it is
+receive()
+{
+	python3 - "$1" >"$2" 3>&- <<-'END' &
+		import re, socket, sys
+		s = socket.socket(socket.AF_UNIX)
+		s.bind(sys.argv[1])
+		s.listen(1)
+		_, fds, _, _ = socket.recv_fds(s.accept()[0], 64, 1)
+		print(re.search("Pid:\\s*(\\d+)", open(f"/proc/self/fdinfo/{fds[0]}").read())[1])
+	END
+	receiver=$!
+	until_true 20 test -S "$1"
+}
+
+@test "--pidfd-socket gets a pidfd of the process that was made" {
+	keeps
+	receive sock got
+	nacelle create --pidfd-socket sock -b "$BUNDLE" "$ID" </dev/null >/dev/null 2>&1
+	wait $receiver
+	[ "$(<got)" = "$(state .pid)" ]
+	nacelle start "$ID"
+	payload 'sleep 1000'
+	receive sock2 got
+	nacelle run -d --pidfd-socket sock2 -b "$BUNDLE" "$ID-2"
+	wait $receiver
+	[ "$(<got)" = "$(nacelle state "$ID-2" | jq .pid)" ]
+	receive sock3 got
+	nacelle exec -d --pidfd-socket sock3 --pid-file pid "$ID-2" sleep 1000
+	wait $receiver
+	[ "$(<got)" = "$(<pid)" ]
+	# where nobody listens nothing is made
+	for command in "create -b $BUNDLE $ID-3" "run -b $BUNDLE $ID-3"; do
+		# shellcheck disable=SC2086
+		run -125 nacelle ${command%% *} --pidfd-socket sock ${command#* }
+		one_line
+		has "pidfd socket"
+	done
+	run -125 nacelle state "$ID-3"
+}
+
 @test "exec --apparmor and --process-label are refused by name where there is no such module" {
 	detach 'sleep 1000'
 	[ -d /sys/kernel/security/apparmor ] || {
