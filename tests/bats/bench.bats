@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What judges the results of benches.
+# shellcheck disable=SC2154 # set by what is loaded
 load helpers
 
 # result FILE RATIO RSS

@@ -165,7 +165,9 @@ counts()
 	counting '.process.apparmorProfile = "nacelle-one"'
 	nacelle checkpoint --image-path images "$ID"
 	for profile in one two; do
-		nacelle restore --detach $([ $profile = one ] || echo --lsm-profile apparmor:nacelle-$profile) --image-path images \
+		other=()
+		[ $profile = one ] || other=(--lsm-profile "apparmor:nacelle-$profile")
+		nacelle restore --detach "${other[@]}" --image-path images \
 			-b "$BUNDLE" "$ID" </dev/null >out2 2>&1 || {
 			cat out2
 			grep Error images/restore.log

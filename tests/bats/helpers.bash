@@ -282,7 +282,7 @@ new_mounts()
 	mounts now
 	for mount in "${now[@]}"; do
 		many[$mount]=$((${many[$mount]:-0} - 1))
-		[ ${many[$mount]} -ge 0 ] || printf 'mount: %s\n' "$mount"
+		[ "${many[$mount]}" -ge 0 ] || printf 'mount: %s\n' "$mount"
 	done
 }
 

@@ -177,7 +177,7 @@ stopped()
 	nacelle cp "$ID:/data/../etc/.." again
 	nacelle cp "$ID:/" - | tar -tf - >names
 	[ "$(cat all/data/file again/data/file)" = $'image\nimage' ]
-	[ -z "$(ls -A all/proc all/sys all/dev/pts | grep -v :)" ]
+	[ -z "$(find all/proc all/sys all/dev/pts -mindepth 1)" ]
 	grep -qx data/file names
 	grep -qx proc/ names
 	run -1 grep -E '^(proc|sys)/.' names

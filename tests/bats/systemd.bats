@@ -312,6 +312,7 @@ started_again()
 	until_true 20 test -s vol/n
 	nacelle checkpoint --image-path images "$ID"
 	until_true 20 no_unit
+	# shellcheck disable=SC2034 # evaluated below
 	stopped=$(<vol/n)
 	nacelle restore --detach --image-path images -b "$BUNDLE" "$ID" </dev/null >out 2>&1 || {
 		cat out
