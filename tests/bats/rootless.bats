@@ -116,14 +116,15 @@ user_runs()
 	has delegated
 }
 
-# bats test_tags=lab
+# bats test_tags=lab, full
 @test "limits in a cgroup that is delegated to the user" {
 	own
 	may "alice:300000:65536"
 	mine=$CGROUP/mine-$ID
+	echo '+memory +pids' >"$CGROUP/cgroup.subtree_control"
 	mkdir -p "$mine/me"
 	chown $UID_ "$mine" "$mine"/cgroup.{procs,subtree_control,threads} "$mine/me" "$mine/me/cgroup.procs"
-	short 'sleep 1000' '.memory = "64M" | .pids = 50'
+	short 'sleep 1000' '.memory = "64M" | .pids = 50 | .upper = "disk"'
 	delegated()
 	{
 		(echo "$BASHPID" >"$mine/me/cgroup.procs" && as_user timeout 50 "$NACELLE" --root state --data data "$@")
