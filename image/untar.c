@@ -195,7 +195,21 @@ int untar_layer(int fd, struct writer *w)
 	return r < 0 ? r : rest_take(fd);
 }
 
-static int stream_copy(struct archive *a, int to)
+/* Up to the first byte of what is in it. */
+static int stream_begin(struct archive *a, int from, const char *what)
+{
+	struct archive_entry *entry;
+	int r = stream_open(a, from, what);
+
+	if (r < 0)
+		return r;
+	r = archive_read_next_header(a, &entry);
+	if (r == ARCHIVE_EOF)
+		return fail_plain(EINVAL, "%s: empty", what);
+	return r != ARCHIVE_OK ? archive_fail(a, what) : 0;
+}
+
+static int stream_copy(struct archive *a, int to, const char *what)
 {
 	const void *data;
 	la_int64_t at;
@@ -208,13 +222,12 @@ static int stream_copy(struct archive *a, int to)
 		if (err < 0)
 			return err == -EPIPE ? STREAM_CLOSED : fail(-err, "write");
 	}
-	return r == ARCHIVE_EOF ? 0 : archive_fail(a, "layer");
+	return r == ARCHIVE_EOF ? 0 : archive_fail(a, what);
 }
 
 int unpack_stream(int from, int to, enum packing packing)
 {
 	cleanup_archive struct archive *a = archive_read_new();
-	struct archive_entry *entry;
 	int r;
 
 	if (!a || archive_read_support_format_raw(a) != ARCHIVE_OK)
@@ -222,35 +235,25 @@ int unpack_stream(int from, int to, enum packing packing)
 	r = packing == PACKING_GZIP ? archive_read_support_filter_gzip(a) : archive_read_support_filter_zstd(a);
 	if (r != ARCHIVE_OK)
 		return archive_fail(a, "layer");
-	r = stream_open(a, from, "layer");
+	r = stream_begin(a, from, "layer");
 	if (r < 0)
 		return r;
-	r = archive_read_next_header(a, &entry);
-	if (r == ARCHIVE_EOF)
-		return fail_plain(EINVAL, "layer: empty");
-	if (r != ARCHIVE_OK || archive_filter_code(a, 0) == ARCHIVE_FILTER_NONE)
+	if (archive_filter_code(a, 0) == ARCHIVE_FILTER_NONE)
 		return archive_fail(a, "layer");
-	r = stream_copy(a, to);
+	r = stream_copy(a, to, "layer");
 	return r == STREAM_CLOSED ? fail(EPIPE, "write") : r;
 }
 
 int unpack_any(int from, int to)
 {
 	cleanup_archive struct archive *a = archive_read_new();
-	struct archive_entry *entry;
 	int r;
 
 	if (!a || archive_read_support_format_raw(a) != ARCHIVE_OK || archive_read_support_filter_gzip(a) != ARCHIVE_OK ||
 	    archive_read_support_filter_zstd(a) != ARCHIVE_OK)
 		return fail(ENOMEM, "tar");
-	r = stream_open(a, from, "tar");
-	if (r < 0)
-		return r;
-	r = archive_read_next_header(a, &entry);
-	if (r == ARCHIVE_EOF)
-		return fail_plain(EINVAL, "tar: empty");
-	if (r != ARCHIVE_OK)
-		return archive_fail(a, "tar");
-	r = stream_copy(a, to);
+	r = stream_begin(a, from, "tar");
+	if (r == 0)
+		r = stream_copy(a, to, "tar");
 	return r < 0 ? r : 0;
 }

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "runtime/base/fd.h"
+#include "runtime/base/spawn.h"
 #include "runtime/base/str.h"
 #include "runtime/base/sync.h"
 #include "runtime/checkpoint.h"
@@ -43,18 +44,8 @@ static int program_fail(const char *name)
 int criu_is_there(const struct checkpoint_options *o)
 {
 	const char *name = o->program ? o->program : CRIU_PROGRAM;
-	cleanup_free char *path = NULL, *folders = strdup(getenv("PATH") ? getenv("PATH") : "/usr/sbin:/usr/bin:/sbin:/bin");
-	char *rest = folders, *folder;
 
-	if (strchr(name, '/'))
-		return access(name, X_OK) == 0 ? 0 : program_fail(name);
-	while (rest && (folder = strsep(&rest, ":"))) {
-		free(path);
-		path = NULL;
-		if (str_format(&path, "%s/%s", folder, name) == 0 && access(path, X_OK) == 0)
-			return 0;
-	}
-	return program_fail(name);
+	return spawn_finds(name) ? 0 : program_fail(name);
 }
 
 static int judge_mounts(const struct spec *spec)

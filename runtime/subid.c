@@ -72,20 +72,6 @@ static const char *own_name(char *room, size_t size)
 	return found ? found->pw_name : NULL;
 }
 
-static bool is_installed(const char *program)
-{
-	cleanup_free char *path = NULL, *folders = strdup(getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin");
-	char *rest = folders, *folder;
-
-	while (rest && (folder = strsep(&rest, ":"))) {
-		free(path);
-		path = NULL;
-		if (str_format(&path, "%s/%s", folder, program) == 0 && access(path, X_OK) == 0)
-			return true;
-	}
-	return false;
-}
-
 size_t subid_maps(bool groups, struct spec_id_map *maps)
 {
 	char room[4096];
@@ -97,7 +83,7 @@ size_t subid_maps(bool groups, struct spec_id_map *maps)
 
 	maps[0] = (struct spec_id_map){ .container_id = 0, .host_id = groups ? getegid() : geteuid(), .size = 1 };
 	/* Users without groups, or the other way round, make nobody happy. */
-	if (!user_count || !group_count || !is_installed(kinds[0].program) || !is_installed(kinds[1].program))
+	if (!user_count || !group_count || !spawn_finds(kinds[0].program) || !spawn_finds(kinds[1].program))
 		return 1;
 	for (size_t i = 0; i < count; i++) {
 		if (ranges[i].count > UINT32_MAX - 1 - next)

@@ -238,7 +238,9 @@ bool fd_is_kernels(int fd)
 	};
 	struct statfs st;
 
-	for (size_t i = 0; fstatfs(fd, &st) == 0 && i < sizeof(kinds) / sizeof(*kinds); i++)
+	if (fstatfs(fd, &st) < 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		if ((unsigned long)st.f_type == kinds[i])
 			return true;
 	return false;

@@ -3,7 +3,12 @@
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+
+#include "runtime/base/cleanup.h"
+#include "runtime/base/str.h"
 
 int spawn(char *const *args, const int *fds, size_t fd_count, pid_t *ret_pid)
 {
@@ -22,4 +27,24 @@ int spawn(char *const *args, const int *fds, size_t fd_count, pid_t *ret_pid)
 		r = posix_spawnp(ret_pid, args[0], &actions, NULL, args, environ);
 	(void)posix_spawn_file_actions_destroy(&actions);
 	return -r;
+}
+
+/* Without PATH exec has the C library's own, which is this. Source: exec(3) */
+bool spawn_finds(const char *name)
+{
+	cleanup_free char *folders = NULL;
+	char *rest, *folder;
+
+	if (strchr(name, '/'))
+		return access(name, X_OK) == 0;
+	if (str_copy(&folders, getenv("PATH") ? getenv("PATH") : "/bin:/usr/bin") < 0)
+		return false;
+	rest = folders;
+	while ((folder = strsep(&rest, ":"))) {
+		cleanup_free char *path = NULL;
+
+		if (str_format(&path, "%s/%s", folder, name) == 0 && access(path, X_OK) == 0)
+			return true;
+	}
+	return false;
 }

@@ -5,6 +5,7 @@
  * spawn - another program as our child, by posix_spawn(3): it costs no copy of our memory
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -19,3 +20,6 @@ enum { SPAWN_SAME = -1, SPAWN_NULL = -2 };
  * it was for.
  */
 int spawn(char *const *args, const int *fds, size_t fd_count, pid_t *ret_pid);
+
+/* spawn_finds() - whether there is a program that can be run by this path, or by this name from PATH: what exec would take. */
+bool spawn_finds(const char *name);

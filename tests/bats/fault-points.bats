@@ -4,8 +4,6 @@
 # system call, or that call failing. `make faults` tries all of them.
 load helpers
 
-# shellcheck disable=SC2034 # bats': a tenth takes longer than any other test
-
 setup_file()
 {
 	for program in inject confined; do

@@ -40,7 +40,7 @@ refused_all()
 	read -r refused wrong < <(tail -n 1 judged)
 	echo "$1: $refused refused, $wrong not as they should be" | tee -a "${ATTACK_TALLY:-/dev/null}"
 	[ "$wrong" = 0 ]
-	[ $((refused * $(sample_of))) -ge $(($2 - $(sample_of))) ]
+	[ $((refused * $(sample_of))) -ge $(($2 - $(sample_of) + 1)) ]
 	nothing_left
 }
 

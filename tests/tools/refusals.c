@@ -3,7 +3,7 @@
  * refusals NACELLE ROOT DATA BUNDLE ID ACCEPTED-TOO - run documents that nacelle has to refuse, one after the other
  *
  * On standard input a document a line: its name, what the refusal has to name, the document, with tabs between. Each is written
- * to BUNDLE/config.json and run. Refused is: exit status 125 to 127, in thirty seconds, one line without control characters that has the
+ * to BUNDLE/config.json and run. Refused is: exit status 125 to 127, in ten seconds, one line without control characters that has the
  * name, or the place in the file, in it; nothing in ROOT. With ACCEPTED-TOO "1" it may also run, and a refusal need not name anything.
  * What is otherwise is printed, with a line "REFUSED WRONG" at the end. A shell does the same, in ten times the time.
  */
@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { LIMIT_MS = 30000, SAID_SIZE = 65536, KILLED = 128 + SIGKILL };
+enum { LIMIT_MS = 10000, SAID_SIZE = 65536, KILLED = 128 + SIGKILL };
 
 static char **arguments;	/* NACELLE ROOT DATA BUNDLE ID */
 
