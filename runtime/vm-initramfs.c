@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * An archive of the "new ASCII" cpio format, as the kernel unpacks it into its first root. Modules are
- * stored unpacked: the guest's kernel would need time, and on some configurations cannot.
+ * stored unpacked: the guest's kernel would need time, and on some configurations cannot. Their signatures
+ * stand beside them, in NAME.sig: what they are worth is checked by nobody who did not get the archive from
+ * us, and to check them is a good part of a boot; a kernel that insists gets them (runtime/in-vm.c).
  * Source: Documentation/driver-api/early-userspace/buffer-format.rst.
  */
 #include "runtime/vm-initramfs.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -22,7 +25,7 @@
 #include "runtime/vm-unpack.h"
 
 /* What is in the archive changes with these: count up. */
-enum { ARCHIVE_VERSION = 2, HEADER_SIZE = 110 };
+enum { ARCHIVE_VERSION = 3, HEADER_SIZE = 110 };
 
 static const char *const needed[] = {
 	"virtio_mmio", "vmw_vsock_virtio_transport", "virtiofs", "overlay", "virtio_rng", "virtio_balloon",
@@ -76,23 +79,55 @@ static int put_text(struct archive *a, const char *name, const char *text)
 	return r < 0 ? r : pad(a);
 }
 
-static int put_file(struct archive *a, const char *name, mode_t mode, int fd)
+/* What is from @at up to @end in @fd. */
+static int put_part(struct archive *a, const char *name, mode_t mode, int fd, off_t at, off_t end)
 {
-	struct stat st;
-	off_t at = 0;
-	int r;
+	uint64_t size = (uint64_t)(end - at);
+	int r = put_header(a, name, S_IFREG | mode, size, 0, 0);
 
-	if (fstat(fd, &st) < 0)
-		return fail(errno, "look at '%s'", name);
-	r = put_header(a, name, S_IFREG | mode, (uint64_t)st.st_size, 0, 0);
-	while (r == 0 && at < st.st_size) {
-		ssize_t n = sendfile(a->fd, fd, &at, (size_t)(st.st_size - at));
+	while (r == 0 && at < end) {
+		ssize_t n = sendfile(a->fd, fd, &at, (size_t)(end - at));
 
 		if (n <= 0)
 			return fail(n < 0 ? errno : EIO, "copy '%s'", name);
 	}
-	a->size += (uint64_t)st.st_size;
+	a->size += size;
 	return r < 0 ? r : pad(a);
+}
+
+static int put_file(struct archive *a, const char *name, mode_t mode, int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) < 0 ? fail(errno, "look at '%s'", name) : put_part(a, name, mode, fd, 0, st.st_size);
+}
+
+/*
+ * The signature of a module stands behind it: the PKCS#7 message, twelve bytes whose last four are its size, and a mark.
+ * Source: the kernel's scripts/sign-file.c, include/linux/module_signature.h.
+ */
+#define SIGNATURE_MARK "~Module signature appended~\n"
+
+static int module_size(int fd, off_t *ret_size, off_t *ret_module)
+{
+	struct {
+		uint8_t about[8];
+		uint32_t size;
+		char mark[sizeof(SIGNATURE_MARK) - 1];
+	} __attribute__((packed)) tail;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return fail(errno, "look at a module");
+	*ret_size = *ret_module = st.st_size;
+	if (st.st_size < (off_t)sizeof(tail))
+		return 0;
+	if (pread(fd, &tail, sizeof(tail), st.st_size - (off_t)sizeof(tail)) != (ssize_t)sizeof(tail))
+		return fail(errno, "read a module");
+	if (memcmp(tail.mark, SIGNATURE_MARK, sizeof(tail.mark)) == 0 &&
+	    (off_t)be32toh(tail.size) < st.st_size - (off_t)sizeof(tail))
+		*ret_module = st.st_size - (off_t)sizeof(tail) - (off_t)be32toh(tail.size);
+	return 0;
 }
 
 /* "kernel/fs/fuse/fuse.ko.xz" is "lib/fuse.ko". */
@@ -106,7 +141,8 @@ static int module_name(const char *path, char **ret_name)
 static int put_module(struct archive *a, int modules, const char *path, struct str_list *names)
 {
 	cleanup_fd int file = openat(modules, path, O_RDONLY | O_CLOEXEC), unpacked = -1;
-	cleanup_free char *name = NULL;
+	cleanup_free char *name = NULL, *signature = NULL;
+	off_t size = 0, module = 0;
 	int r;
 
 	if (file < 0)
@@ -114,10 +150,17 @@ static int put_module(struct archive *a, int modules, const char *path, struct s
 	unpacked = vm_unpack_memory(file);
 	if (unpacked < 0)
 		return fail_in(unpacked, "module '%s'", path);
-	r = module_name(path, &name);
+	r = module_size(unpacked, &size, &module);
+	if (r == 0)
+		r = module_name(path, &name);
 	if (r == 0)
 		r = str_list_addf(names, "/%s", name);
-	return r < 0 ? r : put_file(a, name, 0644, unpacked);
+	if (r == 0)
+		r = put_part(a, name, 0644, unpacked, 0, module);
+	if (r < 0 || module == size)
+		return r;
+	r = str_format(&signature, "%s.sig", name);
+	return r < 0 ? r : put_part(a, signature, 0644, unpacked, module, size);
 }
 
 static int put_modules(struct archive *a, const struct vm_kernel *kernel, const struct str_list *more)

@@ -16,7 +16,8 @@ enum { VM_INITRAMFS_MORE = 10 };
  * @cache: directory fd where it is kept, named after the kernel's release, the agent and @more
  * @agent: nacelle-guest, statically linked
  *
- * In it: /init, /modules with the modules' names in their order, the modules themselves in /lib.
+ * In it: /init, /modules with the modules' names in their order, the modules themselves in /lib, their signatures beside them
+ * in NAME.sig.
  * Return: the archive's fd, or a recorded failure.
  */
 int vm_initramfs_open(const struct vm_kernel *kernel, const struct str_list *more, int cache, int agent);

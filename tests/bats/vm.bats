@@ -144,3 +144,11 @@ load vm-helpers
 	has "neither an ELF file nor a bzImage"
 	one_line
 }
+
+# bats test_tags=lab, vm, full
+@test "a guest's kernel that insists on signatures gets the modules with theirs" {
+	vm_setup
+	run -0 in_container 'cat /sys/module/module/parameters/sig_enforce; echo $(($(cat /proc/sys/kernel/tainted) & 8192))' \
+		'.vm = { kernel: { parameters: ["module.sig_enforce=1"] } }'
+	is $'Y\n0'
+}
