@@ -50,6 +50,7 @@ struct container_options {
 	bool open_stdin;		/* recorded: its standard input is a pipe of its keeper's */
 	bool kept;			/* a keeper will be there: what only a keeper does may be asked for */
 	bool again;			/* the id is a stopped container's: end what is left of that, and take its place */
+	bool image_held;		/* its image is somebody else's to hold: the host's, of a guest's container */
 	int stdio[3];			/* fds for the payload's 0, 1, 2; -1: our own */
 	struct machine *machine;	/* machine.c's own: the container is the cell of this one; NULL */
 };

@@ -65,10 +65,14 @@ static int open_store(struct settings *s, struct store **ret)
 	return r < 0 ? r : store_open(s->store, s->registry, 0, ret);
 }
 
-/* Its progress goes where ours goes; what it prints as a result is not ours to print. */
-static int program_run(char *const *args, bool quiet, int *ret_status)
+enum say { SAY_ALL, SAY_PROGRESS, SAY_NOTHING };
+
+/* Its progress goes where ours goes; what it prints as a result is not always ours to print. */
+static int program_run(char *const *args, enum say say, int *ret_status)
 {
-	const int fds[] = { SPAWN_SAME, quiet ? SPAWN_NULL : SPAWN_SAME };
+	const int fds[] = {
+		SPAWN_SAME, say == SAY_ALL ? SPAWN_SAME : SPAWN_NULL, say == SAY_NOTHING ? SPAWN_NULL : SPAWN_SAME,
+	};
 	pid_t pid = 0;
 	int r = spawn(args, fds, ARRAY_SIZE(fds), &pid);
 
@@ -81,7 +85,7 @@ static int program_run(char *const *args, bool quiet, int *ret_status)
 }
 
 /* nacelle-image VERB NAME, with the store as configured. Return: 0 with its status, or a recorded failure. */
-static int verb_run(const struct settings *s, const char *verb, const char *name, int *ret_status)
+static int verb_run(const struct settings *s, const char *verb, const char *name, enum say say, int *ret_status)
 {
 	cleanup_fd int fd = programs_open("nacelle-image", "the program that knows images");
 	char program[sizeof("/proc/self/fd/-2147483648")];
@@ -104,12 +108,12 @@ static int verb_run(const struct settings *s, const char *verb, const char *name
 		return fail_plain(EINVAL, "image '%s': a name does not begin with '-'", name);
 	args[n] = name;
 	/* posix_spawn(3) takes what it never writes as char *const *. */
-	return program_run((char *const *)(void *)args, true, ret_status);
+	return program_run((char *const *)(void *)args, say, ret_status);
 }
 
 static int fetch(const struct settings *s, const char *name)
 {
-	int status = 0, r = verb_run(s, "pull", name, &status);
+	int status = 0, r = verb_run(s, "pull", name, SAY_PROGRESS, &status);
 
 	if (r < 0)
 		return fail_in(r, "image '%s' is not stored", name);
@@ -143,7 +147,7 @@ int image_program_run(const char *const *args)
 		all[n++] = *args;
 	}
 	(void)snprintf(program, sizeof(program), "/proc/self/fd/%d", fd);
-	r = program_run((char *const *)(void *)all, false, &status);
+	r = program_run((char *const *)(void *)all, SAY_ALL, &status);
 	if (r < 0)
 		return r;
 	return WIFEXITED(status) ? WEXITSTATUS(status) :
@@ -225,13 +229,13 @@ static int erofs_find(struct settings *s, const char *manifest, char **ret_path)
 	return r < 0 ? r : image_erofs(store, image, ret_path);
 }
 
-int image_root_erofs(const char *manifest, char **ret_path)
+int image_root_erofs(const char *manifest, bool quiet, char **ret_path)
 {
 	struct settings s = { .store = NULL };
 	int r = erofs_find(&s, manifest, ret_path), status = 0;
 
 	if (r == EROFS_MISSING) {
-		r = verb_run(&s, "erofs", manifest, &status);
+		r = verb_run(&s, "erofs", manifest, quiet ? SAY_NOTHING : SAY_PROGRESS, &status);
 		if (r == 0 && status != 0)
 			r = fail_plain(EIO, "'nacelle-image erofs' has failed");
 		settings_done(&s);

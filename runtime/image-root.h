@@ -40,11 +40,12 @@ int image_root_find(const char *name, struct image_root *ret);
 /*
  * image_root_erofs() - the layers of a stored image as one EROFS file; nacelle-image makes it when it is not there
  * @manifest: digest
+ * @quiet: what that program says is not shown; a caller who can do without it
  * @ret_path: absolute, the caller's
  *
  * Return: 0 or a recorded failure.
  */
-int image_root_erofs(const char *manifest, char **ret_path);
+int image_root_erofs(const char *manifest, bool quiet, char **ret_path);
 
 /*
  * image_root_stored() - whether the store has an image of that name; nothing is fetched

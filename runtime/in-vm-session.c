@@ -109,7 +109,7 @@ static int container_run(struct session *s, json_t *v)
 	if (r < 0)
 		return r;
 	/* Outside; here is nothing to be done of what it does. */
-	options.kept = true;
+	options.kept = options.image_held = true;
 	size_ask(s, &bundle.spec->process);
 	options.keep_terminal = bundle.spec->process.terminal;
 	r = streams_make(s, &bundle.spec->process);

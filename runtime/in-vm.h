@@ -14,6 +14,8 @@
 #define IN_VM_SHARES "/shares"
 /* Where each disk of the host's has a node, by its name: a file system on which devices count. */
 #define IN_VM_DISKS "/dev/disks"
+/* Those that are memory have this name and a number, in the order of their addresses; others are known by serial numbers. */
+#define IN_VM_MEMORY "image"
 /* By which tag the file server is found. */
 #define IN_VM_TAG "nacelle"
 

@@ -11,10 +11,13 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "runtime/base/cleanup.h"
 #include "runtime/base/error.h"
+#include "runtime/base/fd.h"
+#include "runtime/base/str.h"
 #include "runtime/idmap.h"
 #include "runtime/image-root.h"
 #include "runtime/mount-fs.h"
@@ -59,8 +62,17 @@ static int loop_make(int file, char path[32])
 	return fail_plain(EBUSY, "no loop device is free");
 }
 
-/* Return: as mount_create(). */
-static int erofs_mount(const char *source, int *ret_mount)
+/* Whether what lies on a block device can be read where it is, as on persistent memory. Source: blk_queue_dax in block/blk-sysfs.c */
+static bool is_memory(dev_t number)
+{
+	cleanup_free char *path = NULL, *text = NULL;
+
+	return str_format(&path, "/sys/dev/block/%u:%u/queue/dax", major(number), minor(number)) == 0 &&
+	       fd_read_file(AT_FDCWD, path, &text) == 0 && *text == '1';
+}
+
+/* @memory: without a copy in memory. Return: as mount_create(). */
+static int erofs_mount(const char *source, bool memory, int *ret_mount)
 {
 	cleanup_fd int fs = fsopen("erofs", FSOPEN_CLOEXEC);
 
@@ -69,6 +81,9 @@ static int erofs_mount(const char *source, int *ret_mount)
 			    errno == EPERM ? ": only root can mount one" : "");
 	if (fsconfig(fs, FSCONFIG_SET_STRING, "source", source, 0) < 0 || fsconfig(fs, FSCONFIG_SET_FLAG, "ro", NULL, 0) < 0)
 		return mount_fail(fs, errno, "mount it");
+	/* A kernel that cannot (CONFIG_FS_DAX) copies. */
+	if (memory)
+		(void)fsconfig(fs, FSCONFIG_SET_STRING, "dax", "always", 0);
 	return mount_create(fs, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, NULL, ret_mount);
 }
 
@@ -79,11 +94,18 @@ static int file_mount(int file, int *ret_mount)
 	int r;
 
 	(void)snprintf(source, sizeof(source), "/proc/self/fd/%d", file);
-	r = erofs_mount(source, ret_mount);
+	r = erofs_mount(source, false, ret_mount);
 	if (r != -ENOTBLK)
 		return r == MOUNT_REFUSED ? -EPERM : r;
 	device = loop_make(file, device_path);
-	r = device < 0 ? device : erofs_mount(device_path, ret_mount);
+	r = device < 0 ? device : erofs_mount(device_path, false, ret_mount);
+	return r == MOUNT_REFUSED ? -EPERM : r;
+}
+
+static int device_take(const char *path, dev_t number, int *ret_mount)
+{
+	int r = erofs_mount(path, is_memory(number), ret_mount);
+
 	return r == MOUNT_REFUSED ? -EPERM : r;
 }
 
@@ -114,10 +136,12 @@ static int lower_take(struct rootfs *r, const char *path, bool folders, int user
 	int mount = -1, err;
 
 	/* What is not there is told where folders are opened. */
-	if (stat(path, &st) < 0 || (!S_ISREG(st.st_mode) && !(folders && S_ISDIR(st.st_mode))))
+	if (stat(path, &st) < 0 || (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode) && !(folders && S_ISDIR(st.st_mode))))
 		return 0;
 	if (S_ISREG(st.st_mode)) {
 		err = file_take(path, &mount);
+	} else if (S_ISBLK(st.st_mode)) {
+		err = device_take(path, st.st_rdev, &mount);
 	} else {
 		err = mount_tree(path, false, &mount);
 		if (err < 0)

@@ -6,7 +6,8 @@
  *
  * A layer that is no folder but a file with a file system in it (EROFS): only root may mount one, and only outside of the
  * container's user namespace and device filter. The kernel reads the file itself where it can (Linux 6.12 with
- * CONFIG_EROFS_FS_BACKED_BY_FILE), else by a loop device that goes with the mount. And all layers of a container that gets a
+ * CONFIG_EROFS_FS_BACKED_BY_FILE), else by a loop device that goes with the mount. A block device with one is such a layer too,
+ * and is not copied to memory when it is memory itself (a virtual machine's pmem). And all layers of a container that gets a
  * user namespace of its own: the way to them may be closed to the users in it; those of an image are id-mapped too,
  * so that its files are theirs. Each is a detached mount, which the child attaches while it makes the overlay.
  */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Block devices and images, opened by whoever may open them, and claimed for as long as the machine lives.
+ *
+ * An image among the layers of the root becomes memory of the guest, mapped read-only from the file: what its programs read is
+ * the host's page cache itself, once for all machines of that image. The guest keeps a record of each page (64 bytes for 4 KiB).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,8 +13,13 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "runtime/base/log.h"
 #include "runtime/base/str.h"
+#include "runtime/bundle.h"
 #include "runtime/machine.h"
+#include "runtime/overlay.h"
+#include "runtime/rootfs.h"
+#include "runtime/vm-modules.h"
 
 /* By its number: no name of a device's is sure to be there. */
 static int device_open(dev_t number, int flags)
@@ -69,6 +77,28 @@ static int disk_open(const struct vm_split_disk *disk, struct vm_device_config *
 	return disk_claim(to->fd[0], &st, name, disk->read_only);
 }
 
+int machine_images_look(struct machine *m, const struct bundle *bundle)
+{
+	static const char *const needed[] = { "virtio_pmem", "nd_pmem", "erofs", NULL };
+	const struct rootfs root = { .spec = m->spec, .bundle = bundle->folder };
+	struct str_list layers = { .items = NULL };
+	struct stat st;
+	int r = overlay_wanted(m->spec) ? overlay_layers(&root, &layers) : 0;
+
+	for (size_t i = 0; r == 0 && i < layers.count; i++)
+		if (stat(layers.items[i], &st) == 0 && S_ISREG(st.st_mode))
+			m->image_bytes += (uint64_t)st.st_size;
+	str_list_done(&layers);
+	if (r < 0 || m->image_bytes == 0)
+		return r;
+	r = vm_modules_have(m->kernel.modules, needed);
+	m->pmem = r > 0;
+	if (r == 0)
+		log_debug("vm: kernel %s has no modules for images as memory (virtio_pmem, nd_pmem, erofs): they become disks "
+			  "(virtio-blk)", m->kernel.release);
+	return r < 0 ? r : 0;
+}
+
 int machine_disks_open(struct machine *m, const struct bundle *bundle)
 {
 	int r = 0;
@@ -79,7 +109,7 @@ int machine_disks_open(struct machine *m, const struct bundle *bundle)
 		struct vm_device_config *to = &m->config.devices[m->config.device_count];
 
 		*to = (struct vm_device_config){
-			.kind = VM_DEVICE_BLK, .fd = { -1, -1 }, .flags = from->read_only ? VM_DEVICE_READ_ONLY : 0,
+			.kind = from->memory ? VM_DEVICE_PMEM : VM_DEVICE_BLK, .fd = { -1, -1 }, .flags = from->read_only ? VM_DEVICE_READ_ONLY : 0,
 		};
 		(void)snprintf(to->tag, sizeof(to->tag), "%s", from->name);
 		m->config.device_count++;

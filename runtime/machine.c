@@ -197,6 +197,9 @@ static int hardware_choose(struct machine *m, const struct bundle *bundle)
 		m->config.memory = memory_round(limits->memory_max + limits->memory_max / 32 + MEMORY_RESERVE);
 	else
 		m->config.memory = MEMORY_DEFAULT;
+	/* So does a page's of an image that it reads in place. */
+	if (m->pmem && vm->memory == SPEC_UNSET)
+		m->config.memory = memory_round((int64_t)(m->config.memory + m->image_bytes / 64));
 	return m->config.memory > VM_MEMORY_MAX ?
 		fail_plain(ERANGE, "vm.hwConfig.memory: at most %llu bytes", (unsigned long long)VM_MEMORY_MAX) : 0;
 }
@@ -207,6 +210,7 @@ static int spec_split(struct machine *m, const struct bundle *bundle)
 		.root = m->cell,
 		.monitor = m->monitor,
 		.memory = m->spec->linux_.resources.memory_max > 0 ? (long long)m->config.memory + MEMORY_OVERHEAD : 0,
+		.pmem = m->pmem,
 	};
 
 	return vm_split(m->spec, bundle->folder, IN_VM_SHARES, &parts, &m->split);
@@ -278,6 +282,7 @@ static int (*const steps[])(struct machine *m, const struct bundle *bundle) = {
 	spec_judge,
 	cell_make,
 	kernel_open,
+	machine_images_look,
 	hardware_choose,
 	spec_split, /* needs to know how much memory it is */
 	initramfs_open, /* and this, what is on the disks */

@@ -35,6 +35,8 @@ struct machine {
 	struct vm_split split;
 	struct vm_config config;
 	char *monitor, *cell;		/* paths */
+	bool pmem;			/* images among the layers become memory of the guest */
+	uint64_t image_bytes;		/* of these */
 	int cache;			/* where kernels and archives are kept */
 	int sealed;			/* the configuration; made by machine_listen() */
 };
@@ -64,6 +66,9 @@ int machine_hand_over(const struct machine *machine, int *const *mine, size_t co
  */
 int machine_exec(const struct state_dir *dir, const struct spec_process *process, const struct exec_options *options,
 		 struct container_child *ret_child);
+
+/* machine_images_look() - a step of the machine's, with its kernel known: what images its root has, and how the guest gets them. Return: 0 or a recorded failure. */
+int machine_images_look(struct machine *machine, const struct bundle *bundle);
 
 /* machine_disks_open() - a step of the machine's: each disk becomes a device. Return: 0 or a recorded failure. */
 int machine_disks_open(struct machine *machine, const struct bundle *bundle);

@@ -120,6 +120,8 @@ static int filter_prepare(struct parent *p)
 
 static int image_hold(struct parent *p)
 {
+	if (p->options->image_held)
+		return 0;
 	return image_root_hold(&p->state.annotations, p->state.image_store, p->place->root, p->options->id);
 }
 

@@ -23,7 +23,7 @@ struct short_form {
 	bool args_of_image; /* they are an image's Cmd, which goes with its own entrypoint alone */
 	json_t *layers; /* absolute paths, lowest first */
 	json_t *image; /* digest of the manifest that the layers are of; NULL: they are folders of the user's */
-	bool lower_erofs; /* they are to be one file system */
+	enum { LOWER_DEFAULT, LOWER_LAYERS, LOWER_EROFS } lower; /* EROFS: they are to be one file system */
 	json_t *upper; /* "auto", "tmpfs", "disk" or an absolute path */
 	json_t *rootfs_size; /* bytes */
 

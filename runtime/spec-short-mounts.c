@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "runtime/base/log.h"
 #include "runtime/base/str.h"
 #include "runtime/spec-internal.h"
 #include "runtime/volume.h"
@@ -51,22 +52,30 @@ int short_lower(struct short_form *s, const struct json_at *at, json_t *v)
 
 	if (!word || (!str_eq(word, "layers") && !str_eq(word, "erofs")))
 		return json_fail(at, "must be \"layers\" or \"erofs\"");
-	s->lower_erofs = str_eq(word, "erofs");
+	s->lower = str_eq(word, "erofs") ? LOWER_EROFS : LOWER_LAYERS;
 	return 0;
 }
 
-/* The layers of the image become the one file. */
+/*
+ * The layers of the image become the one file. It is what a machine gets unless it is told otherwise: all machines of an image
+ * then share the host's memory of it. Where that cannot be had, layers do for a machine too.
+ */
 static int lower_finish(struct short_form *s)
 {
+	bool for_machine = s->lower == LOWER_DEFAULT && s->image && json_object_get(s->doc, "vm");
 	cleanup_free char *path = NULL;
 	json_t *layers;
 	int r;
 
-	if (!s->lower_erofs)
+	if (s->lower != LOWER_EROFS && !for_machine)
 		return 0;
 	if (!s->image)
 		return fail_plain(EINVAL, "lower: \"erofs\" is for an 'image'; a file that is there already can be one of the 'layers'");
-	r = image_root_erofs(json_string_value(s->image), &path);
+	r = image_root_erofs(json_string_value(s->image), for_machine, &path);
+	if (r < 0 && for_machine) {
+		log_debug("vm: the image's layers are shown as folders (virtio-fs): %s", fail_text());
+		return 0;
+	}
 	if (r < 0)
 		return fail_in(r, "lower");
 	layers = json_pack("[s]", path);

@@ -19,7 +19,7 @@ const struct short_key short_keys[] = {
 	{ "layers", short_layers, "array of paths",
 	  "directories stacked to be the root, lowest first" },
 	{ "lower", short_lower, "string",
-	  "how the image's layers are mounted: \"layers\" (the default), or \"erofs\": as one file system made of them" },
+	  "how the image's layers are mounted: \"layers\", or \"erofs\": as one file system made of them (the default with 'vm')" },
 	{ "upper", short_upper, "string",
 	  "where changes to the layers go: \"tmpfs\" or \"disk\", until it is deleted, \"auto\" (the default) or a directory" },
 	{ "read_only", short_read_only, "boolean", "the payload cannot write to its root" },

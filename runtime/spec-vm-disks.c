@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One disk for each device or file, however often the spec names it; it can be written only if somebody there may.
+ * One disk for each device or file, however often the spec names it; it can be written only if somebody there may. Layers of
+ * the root are apart from those: their image is mounted before the container is there, and nobody in it may touch it.
  */
 #include "runtime/spec-vm-disks.h"
 
@@ -18,15 +19,18 @@
 #include "runtime/spec-short-internal.h"
 #include "runtime/spec.h"
 
+/* What libcrc32c looks for when it is loaded, and no table of dependencies says: before whatever needs that. */
+#define CHECKSUMS "?crc32c_generic"
+
 /* What lies on a block device. @modules: of the guest's kernel; "?": newer kernels have it within. NULL: not supported yet */
 static const struct {
 	const char *type, *modules[2];
 } disk_types[] = {
-	{ "ext4", { "ext4", "?crc32c_generic" } },
-	{ "ext3", { "ext4", "?crc32c_generic" } },
-	{ "ext2", { "ext4", "?crc32c_generic" } },
-	{ "xfs", { "xfs", "?crc32c_generic" } },
-	{ "erofs", { "erofs", NULL } },
+	{ "ext4", { CHECKSUMS, "ext4" } },
+	{ "ext3", { CHECKSUMS, "ext4" } },
+	{ "ext2", { CHECKSUMS, "ext4" } },
+	{ "xfs", { CHECKSUMS, "xfs" } },
+	{ "erofs", { CHECKSUMS, "erofs" } },
 	{ "squashfs", { "squashfs", NULL } },
 	{ "btrfs", { NULL } },
 	{ "vfat", { NULL } },
@@ -37,12 +41,17 @@ static const struct {
 };
 
 /* Return: the row, or -1: it lies on no block device, or we do not know it. */
-static int disk_type(const struct spec_mount *m)
+static int disk_type_find(const char *type)
 {
-	for (size_t i = 0; !m->bind && m->type && i < ARRAY_SIZE(disk_types); i++)
-		if (str_eq(m->type, disk_types[i].type))
+	for (size_t i = 0; i < ARRAY_SIZE(disk_types); i++)
+		if (str_eq(type, disk_types[i].type))
 			return (int)i;
 	return -1;
+}
+
+static int disk_type(const struct spec_mount *m)
+{
+	return m->bind || !m->type ? -1 : disk_type_find(m->type);
 }
 
 int vm_disks_check(const struct spec *spec)
@@ -60,48 +69,84 @@ int vm_disks_check(const struct spec *spec)
 
 static bool is_same(const struct vm_split_disk *disk, const char *source, dev_t number)
 {
+	if (disk->layer)
+		return false;
 	return number ? disk->number == number : disk->source && source && str_eq(disk->source, source);
 }
 
-/* @source: NULL: the device of this number. @number: 0: a file. Takes @source over */
-static int disk_add(struct vm_split *split, char *source, dev_t number, bool read_only, const char **ret_name)
+static int module_add(struct vm_split *split, const char *module)
 {
-	struct vm_split_disk *disk = split->disks;
-	int r = 0;
-
-	for (; disk < split->disks + split->disk_count; disk++)
-		if (is_same(disk, source, number)) {
-			free(source);
-			disk->read_only = disk->read_only && read_only;
-			*ret_name = disk->name;
-			return 0;
-		}
-	if (split->disk_count == VM_SPLIT_DISKS)
-		r = fail_plain(E2BIG, "at most %d block devices and disk images can be given to a guest", VM_SPLIT_DISKS);
-	else if (split->disk_count == 0)
-		r = str_list_add(&split->modules, "virtio_blk");
-	if (r < 0) {
-		free(source);
-		return r;
-	}
-	*disk = (struct vm_split_disk){ .source = source, .number = number, .read_only = read_only };
-	(void)snprintf(disk->name, sizeof(disk->name), "disk%zu", split->disk_count);
-	*ret_name = disk->name;
-	split->disk_count++;
-	return 0;
+	return !module || str_list_has(&split->modules, module) ? 0 : str_list_add(&split->modules, module);
 }
 
 static int modules_add(struct vm_split *split, int type)
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(disk_types[type].modules); i++) {
-		const char *module = disk_types[type].modules[i];
-
-		if (module && !str_list_has(&split->modules, module))
-			r = str_list_add(&split->modules, module);
-	}
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(disk_types[type].modules); i++)
+		r = module_add(split, disk_types[type].modules[i]);
 	return r;
+}
+
+/*
+ * The agent finds memory by its order in the machine (runtime/in-vm-disks.c), hence the number among its like.
+ * @like: all but its name; the source is taken over
+ */
+static int disk_new(struct vm_split *split, const struct vm_split_disk *like, const char **ret_name)
+{
+	struct vm_split_disk *disk = &split->disks[split->disk_count];
+	int r = module_add(split, like->memory ? "virtio_pmem" : "virtio_blk");
+	size_t number = 0;
+
+	if (r == 0 && like->memory)
+		r = module_add(split, "nd_pmem");
+	if (r == 0 && split->disk_count == VM_SPLIT_DISKS)
+		r = fail_plain(E2BIG, "at most %d block devices and disk images can be given to a guest", VM_SPLIT_DISKS);
+	if (r < 0) {
+		free(like->source);
+		return r;
+	}
+	for (size_t i = 0; i < split->disk_count; i++)
+		number += split->disks[i].memory == like->memory;
+	*disk = *like;
+	(void)snprintf(disk->name, sizeof(disk->name), "%s%zu", like->memory ? IN_VM_MEMORY : "disk", number);
+	*ret_name = disk->name;
+	split->disk_count++;
+	return 0;
+}
+
+/* @source: NULL: the device of this number. @number: 0: a file. Takes @source over */
+static int disk_add(struct vm_split *split, char *source, dev_t number, bool read_only, const char **ret_name)
+{
+	const struct vm_split_disk like = { .source = source, .number = number, .read_only = read_only };
+
+	for (struct vm_split_disk *disk = split->disks; disk < split->disks + split->disk_count; disk++)
+		if (is_same(disk, source, number)) {
+			free(source);
+			disk->read_only = disk->read_only && read_only;
+			*ret_name = disk->name;
+			return 0;
+		}
+	return disk_new(split, &like, ret_name);
+}
+
+int vm_disks_layer(struct vm_split *split, const char *path, bool pmem, const char **ret_name)
+{
+	struct vm_split_disk like = { .read_only = true, .layer = true };
+	struct stat st;
+	int r;
+
+	/* What is not there is told where it is opened. */
+	if (stat(path, &st) < 0 || (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)))
+		return 0;
+	like.number = S_ISBLK(st.st_mode) ? st.st_rdev : 0;
+	like.memory = pmem && S_ISREG(st.st_mode);
+	r = str_copy(&like.source, path);
+	if (r == 0)
+		r = disk_new(split, &like, ret_name);
+	if (r == 0)
+		r = modules_add(split, disk_type_find("erofs"));
+	return r < 0 ? r : 1;
 }
 
 int vm_disks_mount(struct vm_split *split, const struct spec_mount *m, const char *folder, json_t *v)
@@ -161,7 +206,7 @@ static int rules_mark(const struct vm_split *split, const struct cgroup_limits *
 		if (rule->type != 'b' || rule->major == -1 || rule->minor == -1 || !json_is_object(v))
 			continue;
 		for (size_t k = 0; k < split->disk_count; k++)
-			if (split->disks[k].number && rule_is_about(rule, split->disks[k].number)) {
+			if (split->disks[k].number && !split->disks[k].layer && rule_is_about(rule, split->disks[k].number)) {
 				int r = short_set(v, "disk", json_string(split->disks[k].name));
 
 				if (r < 0)
@@ -180,7 +225,7 @@ static int images_allow(const struct vm_split *split, json_t *linux_, json_t *re
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < split->disk_count; i++) {
-		if (split->disks[i].number)
+		if (split->disks[i].number || split->disks[i].layer)
 			continue;
 		/* A filter is there without rules as well, and lets no disk through. */
 		if (!json_is_object(resources)) {

@@ -26,5 +26,15 @@ int vm_disks_check(const struct spec *spec);
  */
 int vm_disks_mount(struct vm_split *split, const struct spec_mount *mount, const char *folder, json_t *v);
 
+/*
+ * vm_disks_layer() - a layer of the root that may be a disk
+ * @path: absolute, on the host
+ * @pmem: as in struct vm_cell_parts
+ * @ret_name: of the disk, the split's
+ *
+ * Return: 1 when it is one, 0 when it is none, or a recorded failure.
+ */
+int vm_disks_layer(struct vm_split *split, const char *path, bool pmem, const char **ret_name);
+
 /* vm_disks_devices() - block devices of linux.devices, and who may do what with them. After all mounts. Return: 0 or a recorded failure. */
 int vm_disks_devices(struct vm_split *split, const struct spec *spec, json_t *inner);

@@ -14,6 +14,7 @@
 
 #include "runtime/base/json.h"
 #include "runtime/bundle.h"
+#include "runtime/in-vm.h"
 #include "runtime/network-wish.h"
 #include "runtime/spec-short-internal.h"
 #include "runtime/spec-short.h"
@@ -31,6 +32,7 @@ enum { MONITOR_FILES = 524288 };
 struct splitting {
 	const struct spec *spec;
 	const char *folder, *shares;
+	const struct vm_cell_parts *parts;
 	struct vm_split *split;
 	json_t *inner;
 };
@@ -66,11 +68,17 @@ static int root_share(struct splitting *s)
 
 static int layer_share(struct splitting *s, json_t *options, const char *path, size_t size)
 {
-	cleanup_free char *source = NULL, *inside = NULL, *option = NULL;
+	cleanup_free char *source = NULL, *whole = NULL, *inside = NULL, *option = NULL;
 	int r = str_format(&source, "%.*s", (int)size, path);
+	const char *disk = NULL;
 
 	if (r == 0)
-		r = share_add(s, "layer", source, true, &inside);
+		r = bundle_path(s->folder, source, &whole);
+	if (r == 0)
+		r = vm_disks_layer(s->split, whole, s->parts->pmem, &disk);
+	if (r < 0)
+		return r;
+	r = disk ? str_format(&inside, IN_VM_DISKS "/%s", disk) : share_add(s, "layer", whole, true, &inside);
 	if (r == 0)
 		r = str_format(&option, "lowerdir+=%s", inside);
 	return r < 0 ? r : short_append(options, json_string(option));
@@ -340,7 +348,9 @@ int vm_split(const struct spec *spec, const char *folder, const char *shares, co
 {
 	struct vm_split split = { .outer = NULL };
 	cleanup_json json_t *inner = json_deep_copy(spec->json), *doc = json_deep_copy(spec->json);
-	struct splitting s = { .spec = spec, .folder = folder, .shares = shares, .split = &split, .inner = inner };
+	struct splitting s = {
+		.spec = spec, .folder = folder, .shares = shares, .parts = parts, .split = &split, .inner = inner,
+	};
 	int r = inner && doc ? inner_make(&s) : fail(ENOMEM, "make a spec");
 
 	if (r == 0) {

@@ -7,7 +7,7 @@
  *
  * What of a spec belongs to the host's kernel (cgroup, cpu, io, hooks) goes to the cell, what the payload sees
  * goes to the guest, and directories and files of the host become shares, named after their place in the list;
- * block devices and images of disks become disks.
+ * block devices and images of disks become disks. A layer that is a file is one too, or memory of the guest.
  */
 
 #include <stdbool.h>
@@ -30,6 +30,8 @@ struct vm_split_disk {
 	char *source;	/* absolute path on the host; NULL: the device of this number */
 	dev_t number;	/* 0: a file */
 	bool read_only;
+	bool layer;	/* of the root; the container's own mounts are other disks */
+	bool memory;	/* the guest reads the host's memory of it (pmem), rather than blocks */
 	char name[16];
 };
 
@@ -48,6 +50,7 @@ struct vm_cell_parts {
 	const char *root;	/* an empty folder */
 	const char *monitor;	/* nacelle-vmm, a path on the host */
 	long long memory;	/* bytes that the cell may use at most, or 0 */
+	bool pmem;		/* layers that are files can be memory of the guest */
 };
 
 /*

@@ -86,13 +86,32 @@ static int line_add(struct str_list *paths, const char *line)
 	return r < 0 ? r : path_add(paths, line, module);
 }
 
+/* @ret: both the caller's */
+static int tables_read(int modules, char **ret_depends, char **ret_builtin)
+{
+	int r = file_read(modules, "modules.dep", ret_depends);
+
+	return r < 0 ? r : file_read(modules, "modules.builtin", ret_builtin);
+}
+
+int vm_modules_have(int modules, const char *const *names)
+{
+	cleanup_free char *depends = NULL, *builtin = NULL;
+	int r = tables_read(modules, &depends, &builtin);
+
+	if (r < 0)
+		return r;
+	for (; *names; names++)
+		if (!line_find(depends, ":\n", *names) && !line_find(builtin, "\n", *names))
+			return 0;
+	return 1;
+}
+
 int vm_modules_list(int modules, const char *const *names, struct str_list *ret_paths)
 {
 	cleanup_free char *depends = NULL, *builtin = NULL;
-	int r = file_read(modules, "modules.dep", &depends);
+	int r = tables_read(modules, &depends, &builtin);
 
-	if (r == 0)
-		r = file_read(modules, "modules.builtin", &builtin);
 	for (; r == 0 && *names; names++) {
 		bool optional = **names == '?';
 		const char *name = *names + optional, *line = line_find(depends, ":\n", name);

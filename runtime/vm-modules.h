@@ -15,3 +15,6 @@ struct str_list;
  * Return: 0 or a recorded failure. Source: modules.dep(5).
  */
 int vm_modules_list(int modules, const char *const *names, struct str_list *ret_paths);
+
+/* vm_modules_have() - whether all of @names (without '?') are there or built in. Return: 1, 0, or a recorded failure. */
+int vm_modules_have(int modules, const char *const *names);

@@ -246,6 +246,30 @@ static void test_blk_read_only(void)
 	disk_tried(VM_DEVICE_READ_ONLY);
 }
 
+/* One request of four bytes, an answer of four. Return: the answer. */
+static uint32_t pmem_ask(uint32_t type)
+{
+	uint8_t *at = t.ram + QUEUE_AT;
+	const struct vring_desc chain[2] = {
+		{ .addr = DATA, .len = sizeof(type), .flags = VRING_DESC_F_NEXT, .next = 1 },
+		{ .addr = DATA + 16, .len = sizeof(type), .flags = VRING_DESC_F_WRITE },
+	};
+	uint16_t head = 0, index = (uint16_t)(t.next[0] + 1);
+	uint32_t answer = 77;
+
+	memcpy(at, chain, sizeof(chain));
+	memcpy(t.ram + DATA, &type, sizeof(type));
+	memcpy(t.ram + DATA + 16, &answer, sizeof(answer));
+	memcpy(at + 0x1000 + 4 + 2 * (size_t)(t.next[0] % SIZE), &head, sizeof(head));
+	memcpy(at + 0x1000 + 2, &index, sizeof(index));
+	t.next[0] = index;
+	CHECK(virtio_enter(t.v));
+	t.v->ops->kick(t.v, 0);
+	virtio_leave(t.v);
+	memcpy(&answer, t.ram + DATA + 16, sizeof(answer));
+	return answer;
+}
+
 static void test_pmem(void)
 {
 	const struct vm_device_config config = { .fd = { memfd_create("image", MFD_CLOEXEC), -1 },
@@ -259,6 +283,9 @@ static void test_pmem(void)
 		CHECK(vm_guest(&t.vm, gpa, 2 << 20, VM_READ) != NULL);
 		CHECK(vm_guest(&t.vm, gpa, 1, VM_WRITE) == NULL);
 		rounds(NULL);
+		driver_ok();
+		CHECK_INT((long long)pmem_ask(0), 0); /* FLUSH */
+		CHECK_INT((long long)pmem_ask(1), 1);
 		machine_end();
 	}
 	(void)close(config.fd[0]);

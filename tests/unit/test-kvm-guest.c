@@ -6,8 +6,10 @@
  */
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include "runtime/base/cleanup.h"
 #include "runtime/base/error.h"
 #include "runtime/kvm/acpi.h"
 #include "runtime/kvm/bus.h"
@@ -246,6 +248,31 @@ static void test_a_guest_cannot_write_what_is_read_only(void)
 	vm_done(&t.vm);
 }
 
+/* An image that is memory of the guest: what the file says is read, and nothing that the guest does gets there. */
+static void test_a_guest_cannot_write_to_a_file_that_it_reads(void)
+{
+	cleanup_fd int fd = memfd_create("image", MFD_CLOEXEC);
+	uint8_t byte = 9, *page;
+
+	CHECK(ftruncate(fd, 4096) == 0 && pwrite(fd, &byte, 1, 0) == 1);
+	page = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+	CHECK(page != MAP_FAILED);
+	if (!machine_new())
+		return;
+	if (held(vm_map(&t.vm, 0xd0100000, 4096, page, true)) && RUN(X86_LONG, write_read_only)) {
+		CHECK_INT(guest_end(), VM_END_POWEROFF);
+		CHECK_INT(t.port_written[0], 9);
+		CHECK(pread(fd, &byte, 1, 0) == 1 && byte == 9);
+	}
+	vm_done(&t.vm);
+	/* Somebody on the host cut it short: the machine has an end, and its monitor is there to tell. */
+	CHECK(ftruncate(fd, 0) == 0);
+	if (machine_new() && held(vm_map(&t.vm, 0xd0100000, 4096, page, true)) && RUN(X86_LONG, write_read_only))
+		CHECK_INT(guest_end(), VM_END_KVM);
+	vm_done(&t.vm);
+	(void)munmap(page, 4096);
+}
+
 static void test_a_string_comes_byte_by_byte(void)
 {
 	if (!machine_new())
@@ -286,6 +313,7 @@ int main(void)
 		TEST(test_a_guest_that_hangs_is_stopped_from_outside),
 		TEST(test_ports_where_nothing_is),
 		TEST(test_a_guest_cannot_write_what_is_read_only),
+		TEST(test_a_guest_cannot_write_to_a_file_that_it_reads),
 		TEST(test_a_string_comes_byte_by_byte),
 		TEST(test_two_devices_cannot_share_an_address),
 		{ 0 },

@@ -89,6 +89,44 @@ static void test_layers_become_shares(void)
 	(void)spec_free(spec);
 }
 
+static void test_layers_that_are_files_become_memory_or_disks(void)
+{
+	char folder[] = "/tmp/test-vm-XXXXXX";
+	cleanup_free char *text = NULL;
+	struct vm_cell_parts with = parts;
+	struct vm_split split;
+	cleanup_fd int dir = -1;
+	struct spec *spec;
+
+	CHECK(mkdtemp(folder));
+	dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CHECK_INT(fd_replace_file(dir, "one", "x", 1, 0600), 0);
+	CHECK_INT(fd_replace_file(dir, "two", "x", 1, 0600), 0);
+	CHECK_INT(str_format(&text, "{" ALL ", 'mounts': [{'destination': '/', 'type': 'overlay', 'source': 'overlay',"
+			     "'options': ['lowerdir=/a:%s/one:two', 'upper=auto']}, {'destination': '/m', 'type': 'erofs',"
+			     "'source': '%s/one', 'options': ['ro']}], 'linux': {'namespaces': [" NS "]}}", folder, folder), 0);
+	spec = spec_of(text);
+	for (int pmem = 0; pmem < 2; pmem++) {
+		with.pmem = pmem;
+		CHECK_INT(vm_split(spec, folder, "/shares", &with, &split), 0);
+		CHECK_INT(split.share_count, 1);
+		CHECK_INT(split.disk_count, 3);
+		CHECK(split.disks[0].memory == pmem && split.disks[1].memory == pmem && !split.disks[2].memory);
+		CHECK(split.disks[0].read_only && split.disks[0].layer && !split.disks[2].layer);
+		CHECK_HAS(split.inner, pmem ? "[\"lowerdir+=/shares/layer0\",\"lowerdir+=/dev/disks/image0\",\"lowerdir+=/dev/disks/image1\"" :
+					     "[\"lowerdir+=/shares/layer0\",\"lowerdir+=/dev/disks/disk0\",\"lowerdir+=/dev/disks/disk1\"");
+		/* of what the container mounts itself, and of that alone, it may open the device */
+		CHECK_HAS(split.inner, pmem ? "\"disk\":\"disk0\"" : "\"disk\":\"disk2\"");
+		CHECK(!strstr(split.inner, pmem ? "\"disk\":\"image0\"" : "\"disk\":\"disk0\""));
+		CHECK(str_list_has(&split.modules, "nd_pmem") == pmem && str_list_has(&split.modules, "erofs"));
+		vm_split_done(&split);
+	}
+	(void)spec_free(spec);
+	(void)unlinkat(dir, "one", 0);
+	(void)unlinkat(dir, "two", 0);
+	(void)rmdir(folder);
+}
+
 static void test_block_devices_and_images_become_disks(void)
 {
 	struct spec *spec = spec_of(
@@ -196,7 +234,7 @@ static void file_make(int dir, const char *name, const char *text)
 static void test_modules_come_after_what_they_need(void)
 {
 	static const char *const names[] = { "a_b", "?no_such", "built_in", "?c", NULL };
-	static const char *const missing[] = { "d", NULL };
+	static const char *const missing[] = { "d", NULL }, *const there[] = { "built_in", "c", NULL };
 	char folder[] = "/tmp/test-vm-XXXXXX";
 	struct str_list paths = { .items = NULL };
 	cleanup_fd int dir = -1;
@@ -214,6 +252,8 @@ static void test_modules_come_after_what_they_need(void)
 	CHECK_STR(paths.items[3], "kernel/x/c.ko.xz");
 	CHECK(vm_modules_list(dir, missing, &paths) < 0);
 	CHECK_HAS(fail_text(), "'d'");
+	CHECK_INT(vm_modules_have(dir, there), 1);
+	CHECK_INT(vm_modules_have(dir, missing), 0);
 	str_list_done(&paths);
 	(void)unlinkat(dir, "modules.dep", 0);
 	(void)unlinkat(dir, "modules.builtin", 0);
@@ -244,6 +284,7 @@ int main(void)
 	static const struct tap_test tests[] = {
 		TEST(test_each_part_goes_where_its_kernel_is),
 		TEST(test_layers_become_shares),
+		TEST(test_layers_that_are_files_become_memory_or_disks),
 		TEST(test_block_devices_and_images_become_disks),
 		TEST(test_a_terminal_is_the_cells_and_the_guests),
 		TEST(test_a_network_is_the_hosts_to_make_and_the_guests_to_drive),
