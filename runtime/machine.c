@@ -189,6 +189,7 @@ static int hardware_choose(struct machine *m, const struct bundle *bundle)
 		vcpus = (limits->cpu_quota_us + period - 1) / period;
 	if (vm->vcpus != SPEC_UNSET)
 		vcpus = vm->vcpus;
+	m->config.mergeable = vm->ksm;
 	m->config.vcpus = (uint32_t)(vcpus > VM_VCPUS_MAX ? VM_VCPUS_MAX : vcpus);
 	if (vm->memory != SPEC_UNSET)
 		m->config.memory = memory_round(vm->memory);

@@ -33,6 +33,8 @@ static const struct json_field hardware_fields[] = {
 const struct json_field spec_vm_fields[] = {
 	{ "kernel", json_get_object, 0, 0, kernel_fields, "the guest's kernel" },
 	{ "hwConfig", json_get_object, 0, 0, hardware_fields, "the machine" },
+	{ "ksm", json_get_bool, VM(ksm), 0, NULL,
+	  "ours: the host may merge its memory with that of other machines (KSM); absent: false" },
 	{ "hypervisor", json_refuse, 0, 0, NULL, "another monitor than ours" },
 	{ "image", json_refuse, 0, 0, NULL, "a disk image as the root" },
 	{ 0 },

@@ -181,6 +181,7 @@ struct spec_vm {
 	char *kernel_path;		/* NULL: one of the distribution's */
 	struct str_list kernel_parameters;
 	int64_t vcpus, memory;		/* SPEC_UNSET: as linux.resources has it; memory in bytes */
+	bool ksm;			/* the host may merge its memory */
 };
 
 struct spec_hook {

@@ -127,6 +127,8 @@ int vm_config_check(const struct vm_config *config)
 	    config->memory % VM_MEMORY_STEP != 0)
 		return fail_plain(ERANGE, "memory must be a multiple of 2 MiB, not %llu bytes",
 				  (unsigned long long)config->memory);
+	if (config->mergeable > 1)
+		return fail_plain(EINVAL, "mergeable: neither 0 nor 1");
 	if (config->boot_kind > VM_BOOT_PVH)
 		return fail_plain(EINVAL, "unknown boot protocol %u", config->boot_kind);
 	if (!memchr(config->cmdline, '\0', sizeof(config->cmdline)))

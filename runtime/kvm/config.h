@@ -105,6 +105,7 @@ struct vm_share_config {
  *      which runs what is in the file @attend_text by @attend_fd, and ends as that does. The monitor
  *      then opens /proc/self/fd, @proc_fd, by itself: its number is not known before
  * @terminal: 0, or 1: the attendant's standard streams are a terminal of its own
+ * @mergeable: 0, or 1: the host's kernel may merge pages of its memory with others of the same content (KSM)
  */
 struct vm_config {
 	uint32_t magic, version, size;
@@ -115,6 +116,7 @@ struct vm_config {
 	uint32_t attended;
 	int32_t attend_fd[VM_ATTEND_FDS], attend_text;
 	uint32_t terminal;
+	uint32_t mergeable;
 	uint32_t share_count;
 	struct vm_share_config shares[VM_SHARES_MAX];
 	uint32_t device_count;

@@ -67,7 +67,12 @@ static int machine_make(struct vmm *vmm)
 
 static int memory_add(struct vmm *vmm)
 {
-	return vm_ram_add(&vmm->vm, vmm->config->memory);
+	int r = vm_ram_add(&vmm->vm, vmm->config->memory);
+
+	if (r < 0 || !vmm->config->mergeable)
+		return r;
+	return madvise(vmm->vm.ram, vmm->vm.ram_size, MADV_MERGEABLE) < 0 ?
+		fail(errno, "let the kernel merge its memory (CONFIG_KSM)") : 0;
 }
 
 static int ports_add(struct vmm *vmm)

@@ -89,3 +89,22 @@ image_spec()
 	has "ready"
 	has "No such file"
 }
+
+# bats test_tags=lab, vm, full
+@test "memory of machines is merged by the host's kernel where each allows it, and nowhere else" {
+	vm_setup
+	[ -w /sys/kernel/mm/ksm/run ]
+	detach 'echo ready; sleep 1000' '.vm = { ksm: true }'
+	payload 'echo ready; sleep 1000' '.vm = {}'
+	nacelle run -d -b "$BUNDLE" "$ID-2"
+	until_true 60 log_has ready
+	flags() { grep -c '^VmFlags:.* mg\b' "/proc/$(pgrep -P "$(nacelle state "$1" | jq .pid)")/smaps" || true; }
+	[ "$(flags "$ID")" -ge 1 ]
+	[ "$(flags "$ID-2")" = 0 ]
+	echo 10000 >/sys/kernel/mm/ksm/pages_to_scan
+	echo 1 >/sys/kernel/mm/ksm/run
+	# also within one machine: its free pages are all the same
+	until_true 60 eval '[ "$(cat /sys/kernel/mm/ksm/pages_shared)" -gt 0 ]'
+	echo 2 >/sys/kernel/mm/ksm/run
+	nacelle delete --force "$ID-2"
+}
