@@ -44,14 +44,13 @@ static int external_put(struct subject *s, const char *text)
 static int place_find(const struct subject *s, const char *path, char ret_path[PATH_MAX])
 {
 	cleanup_fd int fd = fd_open_in(s->root, path, O_PATH, 0);
-	char link[64];
+	char link[FD_PATH_MAX];
 	ssize_t n;
 
 	ret_path[0] = '\0';
 	if (fd < 0)
 		return fd == -ENOENT || fd == -ENOTDIR ? 0 : fail(-fd, "find '%s' in the container", path);
-	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, ret_path, PATH_MAX - 1);
+	n = readlink(fd_path(fd, link), ret_path, PATH_MAX - 1);
 	if (n < 0)
 		return fail(errno, "find '%s' in the container", path);
 	ret_path[n] = '\0';

@@ -16,6 +16,7 @@
 
 #include "image/store.h"
 #include "runtime/base/error.h"
+#include "runtime/base/fd.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/base/programs.h"
@@ -88,13 +89,13 @@ static int program_run(char *const *args, enum say say, int *ret_status)
 static int verb_run(const struct settings *s, const char *verb, const char *name, enum say say, int *ret_status)
 {
 	cleanup_fd int fd = programs_open("nacelle-image", "the program that knows images");
-	char program[sizeof("/proc/self/fd/-2147483648")];
+	char program[FD_PATH_MAX];
 	const char *args[8] = { program, verb };
 	size_t n = 2;
 
 	if (fd < 0)
 		return fd;
-	(void)snprintf(program, sizeof(program), "/proc/self/fd/%d", fd);
+	(void)fd_path(fd, program);
 	if (s->store) {
 		args[n++] = "--store";
 		args[n++] = s->store;
@@ -134,7 +135,7 @@ static int os_check(json_t *config)
 int image_program_run(const char *const *args)
 {
 	cleanup_fd int fd = programs_open("nacelle-image", "the program that knows images");
-	char program[sizeof("/proc/self/fd/-2147483648")];
+	char program[FD_PATH_MAX];
 	const char *all[256] = { program };
 	size_t n = 1;
 	int status = 0, r;
@@ -146,7 +147,7 @@ int image_program_run(const char *const *args)
 			return fail_plain(E2BIG, "too many words for nacelle-image");
 		all[n++] = *args;
 	}
-	(void)snprintf(program, sizeof(program), "/proc/self/fd/%d", fd);
+	(void)fd_path(fd, program);
 	r = program_run((char *const *)(void *)all, SAY_ALL, &status);
 	if (r < 0)
 		return r;

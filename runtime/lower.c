@@ -89,12 +89,11 @@ static int erofs_mount(const char *source, bool memory, int *ret_mount)
 
 static int file_mount(int file, int *ret_mount)
 {
-	char source[sizeof("/proc/self/fd/-2147483648")], device_path[32];
+	char source[FD_PATH_MAX], device_path[32];
 	cleanup_fd int device = -1;
 	int r;
 
-	(void)snprintf(source, sizeof(source), "/proc/self/fd/%d", file);
-	r = erofs_mount(source, false, ret_mount);
+	r = erofs_mount(fd_path(file, source), false, ret_mount);
 	if (r != -ENOTBLK)
 		return r == MOUNT_REFUSED ? -EPERM : r;
 	device = loop_make(file, device_path);

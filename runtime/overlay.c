@@ -17,41 +17,20 @@
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
 #include <sys/vfs.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
-#include "image/tree.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/error.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/str.h"
-#include "runtime/bundle.h"
-#include "runtime/lower.h"
 #include "runtime/mount-fs.h"
+#include "runtime/overlay-parts.h"
 #include "runtime/rootfs.h"
 #include "runtime/spec.h"
 #include "runtime/upper.h"
 
-enum { PAGE = 4096, FD_PATH_MAX = sizeof("/proc/self/fd/-2147483648") };
-
-struct layer {
-	char *path;
-	int fd;
-	bool is_tree; /* the parent took it: the fd is a mount */
-};
-
-/* What the options say, and what was opened for it. */
-struct overlay {
-	struct layer *layers; /* top-most first */
-	size_t layer_count;
-	char *upper_path, *work_path; /* NULL: none, or a tmpfs */
-	bool upper_tmpfs, upper_disk; /* "auto" has become one of them */
-	struct str_list options, tmpfs_options;
-	int tmpfs; /* mount of the tmpfs, -1 */
-	int upper, work; /* O_PATH, -1 */
-};
+enum { PAGE = 4096 };
 
 static void overlay_done(struct overlay *o)
 {
@@ -71,286 +50,6 @@ static void overlay_done(struct overlay *o)
 	free(o->work_path);
 	str_list_done(&o->options);
 	str_list_done(&o->tmpfs_options);
-}
-
-bool overlay_wanted(const struct spec *spec)
-{
-	return spec->mount_count > 0 && spec->mounts[0].type &&
-	       str_eq(spec->mounts[0].type, "overlay") && str_eq(spec->mounts[0].destination, "/");
-}
-
-/* "a:b:c", where a backslash keeps the character behind it. */
-static int layers_split(const char *value, struct str_list *ret)
-{
-	cleanup_free char *one = malloc(strlen(value) + 1);
-	size_t len = 0;
-	int err;
-
-	if (!one)
-		return fail(ENOMEM, "layers");
-	for (const char *p = value;; p++) {
-		if (*p == '\\' && p[1]) {
-			one[len++] = *++p;
-		} else if (*p && *p != ':') {
-			one[len++] = *p;
-		} else {
-			one[len] = '\0';
-			err = len > 0 ? str_list_add(ret, one)
-				      : fail_plain(EINVAL, "lowerdir: an empty path");
-			if (err < 0)
-				return err;
-			len = 0;
-			if (!*p)
-				return 0;
-		}
-	}
-}
-
-int overlay_layers(const struct rootfs *r, struct str_list *ret)
-{
-	const struct spec_mount *m = &r->spec->mounts[0];
-	int err = 0;
-
-	for (size_t i = 0; i < m->fs_options.count && err >= 0; i++) {
-		const char *one = str_starts(m->fs_options.items[i], "lowerdir+=");
-		const char *several = str_starts(m->fs_options.items[i], "lowerdir=");
-
-		if (one)
-			err = str_list_add(ret, one);
-		else if (several)
-			err = layers_split(several, ret);
-	}
-	for (size_t i = 0; i < ret->count && err >= 0; i++) {
-		char *path = NULL;
-
-		err = bundle_path(r->bundle, ret->items[i], &path);
-		if (err >= 0) {
-			free(ret->items[i]);
-			ret->items[i] = path;
-		}
-	}
-	return err;
-}
-
-static int layer_add(const struct rootfs *r, struct overlay *o, const char *path)
-{
-	struct layer *grown = realloc(o->layers, (o->layer_count + 1) * sizeof(*grown));
-	int mount = lower_find_taken(r, path), err;
-	struct layer *layer;
-
-	if (!grown)
-		return fail(ENOMEM, "layers");
-	o->layers = grown;
-	layer = &grown[o->layer_count++];
-	*layer = (struct layer){ .fd = -1, .is_tree = mount >= 0 };
-	err = str_copy(&layer->path, path);
-	if (err < 0)
-		return err;
-	layer->fd = mount >= 0 ? fcntl(mount, F_DUPFD_CLOEXEC, 3) : open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return layer->fd < 0 ? fail(errno, "layer '%s'", layer->path) : 0;
-}
-
-static int option_read(const struct rootfs *r, struct overlay *o, const char *option)
-{
-	const char *value;
-
-	if (str_starts(option, "lowerdir+=") || str_starts(option, "lowerdir="))
-		return 0;
-	if ((value = str_starts(option, "upperdir=")))
-		return bundle_path(r->bundle, value, &o->upper_path);
-	if ((value = str_starts(option, "workdir=")))
-		return bundle_path(r->bundle, value, &o->work_path);
-	if (str_eq(option, "upper=tmpfs")) {
-		o->upper_tmpfs = true;
-		return 0;
-	}
-	if (str_eq(option, UPPER_OPTION)) {
-		o->upper_disk = true;
-		return 0;
-	}
-	if (str_eq(option, UPPER_AUTO)) {
-		o->upper_disk = r->upper;
-		o->upper_tmpfs = !r->upper;
-		return 0;
-	}
-	if (str_starts(option, "upper="))
-		return fail_plain(
-			EINVAL, "option '%s': only 'upper=auto', 'upper=tmpfs' and 'upper=disk' are known; a folder is 'upperdir='",
-			option);
-	if (str_starts(option, "size=") || str_starts(option, "nr_inodes="))
-		return str_list_add(&o->tmpfs_options, option);
-	return str_list_add(&o->options, option);
-}
-
-static int options_read(const struct rootfs *r, struct overlay *o)
-{
-	const struct spec_mount *m = &r->spec->mounts[0];
-	struct str_list layers = { .items = NULL };
-	int err = overlay_layers(r, &layers);
-
-	for (size_t i = 0; i < layers.count && err >= 0; i++)
-		err = layer_add(r, o, layers.items[i]);
-	str_list_done(&layers);
-	if (err < 0)
-		return err;
-	for (size_t i = 0; i < m->fs_options.count; i++) {
-		err = option_read(r, o, m->fs_options.items[i]);
-		if (err < 0)
-			return err;
-	}
-	if (o->layer_count == 0)
-		return fail_plain(EINVAL, "no layer: the options need at least one 'lowerdir+='");
-	if (o->upper_tmpfs + o->upper_disk + !!o->upper_path > 1)
-		return fail_plain(EINVAL, "'upper=' and 'upperdir=' exclude each other");
-	if (o->upper_disk && !r->upper)
-		return fail_plain(EINVAL, "'upper=disk': no folder was made for it");
-	if (o->work_path && !o->upper_path)
-		return fail_plain(EINVAL, "'workdir=' needs an 'upperdir='");
-	/* The size of a folder on the disk is limited where that is made. */
-	for (size_t i = 0; i < o->tmpfs_options.count; i++) {
-		const char *option = o->tmpfs_options.items[i];
-
-		if (!o->upper_tmpfs && !(o->upper_disk && str_starts(option, UPPER_SIZE)))
-			return fail_plain(EINVAL, "option '%s' needs 'upper=tmpfs'", option);
-	}
-	/* Nobody goes on with it after a crash, so no end of a container needs to wait for the disk. */
-	if (o->upper_disk && !str_list_has(&o->options, "volatile")) {
-		err = str_list_add(&o->options, "volatile");
-		if (err < 0)
-			return err;
-	}
-	/*
-	 * Outside the initial user namespace only attributes of the name space "user" can be
-	 * written.
-	 */
-	if (r->userns && !str_list_has(&o->options, "userxattr"))
-		return str_list_add(&o->options, "userxattr");
-	return 0;
-}
-
-/*
- * The new root shows the upper folder's own attributes: a new one takes those of the layer below.
- */
-static int upper_make(const struct overlay *o, int dir, const char *path)
-{
-	struct stat st;
-
-	if (fstat(o->layers[0].fd, &st) < 0)
-		return fail(errno, "look at layer '%s'", o->layers[0].path);
-	if (mkdirat(dir, path, st.st_mode & 07777) < 0)
-		return errno == EEXIST ? 0 : fail(errno, "make '%s'", path);
-	if ((st.st_uid != 0 || st.st_gid != 0) &&
-	    fchownat(dir, path, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0 && errno != EPERM &&
-	    errno != EINVAL)
-		return fail(errno, "set the owner of '%s'", path);
-	return 0;
-}
-
-static int folder_open(int dir, const char *path, int *ret_fd)
-{
-	int fd = openat(dir, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0)
-		return fail(errno, "open '%s'", path);
-	*ret_fd = fd;
-	return 0;
-}
-
-static int upper_folder_open(struct overlay *o)
-{
-	cleanup_fd int mark = -1;
-	int r = upper_make(o, AT_FDCWD, o->upper_path);
-
-	if (r >= 0)
-		r = folder_open(AT_FDCWD, o->upper_path, &o->upper);
-	if (r >= 0 && !o->work_path)
-		r = str_format(&o->work_path, "%s.work", o->upper_path);
-	if (r < 0)
-		return r;
-	if (mkdir(o->work_path, 0700) < 0 && errno != EEXIST)
-		return fail(errno, "make '%s'", o->work_path);
-	r = folder_open(AT_FDCWD, o->work_path, &o->work);
-	mark = r == 0 ? fd_open_beneath(o->work, "work/incompat/volatile", O_PATH | O_NOFOLLOW, 0) : -1;
-	if (mark >= 0)
-		return fail_plain(EBUSY, "'%s' is used by another container, or was when it was 'volatile' and may lack what "
-				  "was written last: to go on with it all the same, remove '%s'", o->upper_path, o->work_path);
-	return r;
-}
-
-/* In a folder that is nobody else's. */
-static int upper_open_in(struct overlay *o, int dir, bool again)
-{
-	int r = upper_make(o, dir, "upper");
-
-	/* What a volatile mount has left there forbids the next. It is the same boot, so nothing is lost. */
-	if (r >= 0 && again)
-		r = tree_remove(dir, "work");
-	if (r < 0)
-		return r;
-	if (mkdirat(dir, "work", 0700) < 0)
-		return fail(errno, "make the work folder");
-	r = folder_open(dir, "upper", &o->upper);
-	return r < 0 ? r : folder_open(dir, "work", &o->work);
-}
-
-static const char *fd_path(int fd, char buf[FD_PATH_MAX])
-{
-	(void)snprintf(buf, FD_PATH_MAX, "/proc/self/fd/%d", fd);
-	return buf;
-}
-
-/*
- * A user namespace's overlay keeps its marks in user.* attributes, which a tmpfs has only since
- * Linux 6.6. Without them it mounts, and fails later: on the first folder that is deleted and made
- * again, with EIO.
- */
-static int user_xattr_probe(const struct overlay *o)
-{
-	char path[FD_PATH_MAX];
-
-	if (setxattr(fd_path(o->upper, path), "user.overlay.probe", "y", 1, 0) < 0)
-		return fail(
-			errno,
-			"a tmpfs as upper in a user namespace needs its user attributes (Linux 6.6 or "
-			"newer, CONFIG_TMPFS_XATTR); use 'upperdir=' on a disk");
-	(void)removexattr(path, "user.overlay.probe");
-	return 0;
-}
-
-/*
- * The tmpfs must be attached while the overlay is mounted, and out of the way of "/" afterwards, or
- * else it would be what pivot_root(2) leaves on top: it is put over the first layer, of which an fd
- * is held.
- */
-static int upper_tmpfs_open(struct rootfs *r, struct overlay *o)
-{
-	const struct mount_new want = {
-		.type = "tmpfs",
-		.source = "nacelle-upper",
-		.options = &o->tmpfs_options,
-		.attrs = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID,
-	};
-	int err = mount_new(&want, &o->tmpfs);
-
-	if (err != 0)
-		return err < 0 ? err : -EPERM;
-	err = mount_attach(o->tmpfs, o->layers[0].fd);
-	if (err < 0)
-		return fail(-err, "attach the tmpfs");
-	err = upper_open_in(o, o->tmpfs, false);
-	return err >= 0 && r->userns ? user_xattr_probe(o) : err;
-}
-
-/* Opened here: the kernel takes no upper from another mount namespace than ours, and so no fd from the parent. */
-static int upper_disk_open(const struct rootfs *r, struct overlay *o)
-{
-	cleanup_fd int folder = -1;
-	int err;
-
-	if (r->upper_tree >= 0)
-		return upper_open_in(o, r->upper_tree, r->again);
-	err = folder_open(AT_FDCWD, r->upper, &folder);
-	return err < 0 ? err : upper_open_in(o, folder, r->again);
 }
 
 static int key_set(int fs, const char *key, const char *value)
@@ -559,19 +258,14 @@ static int overlay_make(struct rootfs *r, struct overlay *o, int *ret_root)
 	const struct spec_mount *m = &r->spec->mounts[0];
 	uint64_t attrs = m->attr_set | m->rec_set;
 	cleanup_fd int tree = -1;
-	int err = options_read(r, o), first = -1;
+	int err = overlay_options_read(r, o), first = -1;
 
 	if (err < 0)
 		return err;
 	err = trees_attach(r, o, &first);
 	if (err < 0)
 		return err;
-	if (o->upper_tmpfs)
-		err = upper_tmpfs_open(r, o);
-	else if (o->upper_disk)
-		err = upper_disk_open(r, o);
-	else if (o->upper_path)
-		err = upper_folder_open(o);
+	err = overlay_upper_open(r, o);
 	if (err < 0)
 		return err;
 	if (o->layer_count == 1 && o->upper < 0)

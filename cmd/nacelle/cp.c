@@ -151,7 +151,7 @@ static int copy(const struct tree_copy *how, const struct place *from, bool foll
 
 static int tar_run(const char *verb, int place, const char *as, const char *name)
 {
-	char path[sizeof("/proc/self/fd/-2147483648")];
+	char path[FD_PATH_MAX];
 	/* It is to be inherited. */
 	cleanup_fd int copied = fcntl(place, F_DUPFD, 3);
 	const char *args[8] = { verb, "--quiet" };
@@ -159,7 +159,7 @@ static int tar_run(const char *verb, int place, const char *as, const char *name
 
 	if (copied < 0)
 		return fail(errno, "hand on a folder");
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", copied);
+	(void)fd_path(copied, path);
 	if (as) {
 		args[n++] = "--as";
 		args[n++] = as;

@@ -10,6 +10,7 @@
 #include "cmd/nacelle/command.h"
 #include "cmd/nacelle/common.h"
 #include "cmd/nacelle/options.h"
+#include "runtime/base/fd.h"
 #include "runtime/base/log.h"
 #include "runtime/image-root.h"
 #include "runtime/inside.h"
@@ -53,7 +54,7 @@ enum { CHANGES_MAX = 64 };
 
 static int commit_run(const struct changes *c, const struct commit_options *o, const char *name)
 {
-	char upper[sizeof("/proc/self/fd/-2147483648")];
+	char upper[FD_PATH_MAX];
 	const char *args[2 * CHANGES_MAX + 10];
 	cleanup_fd int folder = fcntl(c->upper, F_DUPFD, 3);
 	size_t n = 0;
@@ -62,7 +63,7 @@ static int commit_run(const struct changes *c, const struct commit_options *o, c
 		return fail(errno, "hand on the upper");
 	if (o->changes.count > CHANGES_MAX)
 		return fail_plain(E2BIG, "more than %d changes", CHANGES_MAX);
-	(void)snprintf(upper, sizeof(upper), "/proc/self/fd/%d", folder);
+	(void)fd_path(folder, upper);
 	args[n++] = "commit";
 	args[n++] = "--quiet";
 	if (c->store) {

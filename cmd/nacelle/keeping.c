@@ -32,11 +32,10 @@
  */
 static int write_end_hold(int ends[2])
 {
-	char path[sizeof("/proc/self/fd/-2147483648")];
+	char path[FD_PATH_MAX];
 	int both;
 
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", ends[1]);
-	both = open(path, O_RDWR | O_CLOEXEC);
+	both = open(fd_path(ends[1], path), O_RDWR | O_CLOEXEC);
 	if (both < 0)
 		return fail(errno, "open a pipe");
 	(void)close(ends[1]);

@@ -81,6 +81,12 @@ int fd_reopen(int fd, int flags)
 	return again < 0 ? -errno : fd_lift(again);
 }
 
+const char *fd_path(int fd, char buf[FD_PATH_MAX])
+{
+	(void)snprintf(buf, FD_PATH_MAX, "/proc/self/fd/%d", fd);
+	return buf;
+}
+
 int fd_write_all(int fd, const void *data, size_t size)
 {
 	const char *next = data;

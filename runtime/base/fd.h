@@ -42,6 +42,10 @@ int fd_lift(int fd);
  */
 int fd_reopen(int fd, int flags);
 
+/* fd_path() - the path of our own fd, /proc/self/fd/N, in @buf. Return: @buf. */
+enum { FD_PATH_MAX = sizeof("/proc/self/fd/-2147483648") };
+const char *fd_path(int fd, char buf[FD_PATH_MAX]);
+
 /* fd_write_all() - write all of @data, through EINTR and short writes. Return: 0 or -errno (nothing recorded). */
 int fd_write_all(int fd, const void *data, size_t size);
 
