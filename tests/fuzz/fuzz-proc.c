@@ -6,6 +6,7 @@
 #include "cgroups/internal.h"
 #include "runtime/base/proc.h"
 #include "runtime/base/str.h"
+#include "runtime/mountinfo.h"
 #include "runtime/usage.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -35,6 +36,20 @@ static void interfaces(char *text)
 	usage_done(&usage);
 }
 
+/* Paths stay in their lines: what a payload calls a folder is no line of its own. */
+static void mounts(char *text)
+{
+	const char *const end = text + strlen(text);
+	struct mountinfo m;
+	int r;
+
+	while ((r = mountinfo_next(&text, &m)) > 0) {
+		fuzz_must(m.path + strlen(m.path) <= end && m.options + strlen(m.options) <= end);
+		fuzz_must(!strpbrk(m.options, " \n"));
+	}
+	fuzz_must(r < 0 || !text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input in = { data, size };
@@ -46,6 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	case 's': stat_line(text); break;
 	case 'c': cgroup_file(text); break;
 	case 'n': interfaces(text); break;
+	case 'm': mounts(text); break;
 	case 'k': (void)cgroup_controllers_parse(text); break;
 	default: (void)cgroup_text_number(text, "oom_kill", &number);
 	}
