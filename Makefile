@@ -9,12 +9,13 @@ libexecdir  ?= $(prefix)/libexec/nacelle
 mandir      ?= $(prefix)/share/man
 DESTDIR     ?=
 
-ifeq ($(origin CC),default)
-CC    := gcc
-endif
-CLANG ?= clang
 V     ?= 0
 SAN   ?= 0
+CLANG ?= clang
+ifeq ($(origin CC),default)
+# the sanitizers' build is the fuzzers' too, and those are clang's
+CC    := $(if $(filter 1,$(SAN)),$(CLANG),gcc)
+endif
 B     ?= build$(if $(filter 1,$(SAN)),/san)
 Q     := $(if $(filter 1,$(V)),,@)
 say    = $(if $(Q),@printf '  %-7s %s\n' $(1) $@)
@@ -23,10 +24,15 @@ comma := ,
 WARN  := -Wall -Wextra -Werror -Wshadow -Wformat=2 -Wundef -Wpointer-arith -Wcast-qual \
 	 -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wwrite-strings \
 	 -Wvla -Wnull-dereference -Wduplicated-cond -Wlogical-op -Wimplicit-fallthrough
+# the kernel's headers are not written for all of clang's, and gcc judges the same files
+WARN  := $(if $(findstring clang,$(CC)),-Wall -Werror -Wno-unused-command-line-argument \
+	 -Wno-gnu-variable-sized-type-not-at-end -Wno-string-concatenation,$(WARN))
 HARD  := -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection \
 	 $(if $(filter 1,$(SAN)),,-D_FORTIFY_SOURCE=2)
 SANF  := $(if $(filter 1,$(SAN)),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer \
-	 -fno-sanitize-recover=all)
+	 -fno-sanitize-recover=all $(if $(COVERAGE),-fprofile-instr-generate -fcoverage-mapping))
+# each line that is reached tells the fuzzer, if the program is one
+REACH := $(if $(filter 1,$(SAN)),$(if $(findstring clang,$(CC)),-fsanitize=fuzzer-no-link))
 OPT   ?= $(if $(filter 1,$(SAN)),-O1,-O2)
 CPPFLAGS += -I. -I$(B)/gen -D_GNU_SOURCE -DNACELLE_VERSION='"$(VERSION)"' -DNACELLE_LIBEXEC='"$(libexecdir)"' -DNACELLE_BINDIR='"$(bindir)"'
 CFLAGS   += -std=gnu17 -g $(OPT) $(WARN) $(HARD) $(SANF)
@@ -67,14 +73,14 @@ all: $(PROGRAMS)
 $(B)/obj/%.o: %.c $(B)/flags
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(commit_flag) $(CFLAGS) $(test_flag) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(commit_flag) $(CFLAGS) $(REACH) $(test_flag) -MMD -MP -c -o $@ $<
 
 # other flags, or for the command line another commit: compile again
 $(call objs,$(CMD)): $(B)/commit
 # a test that follows a null pointer fails, which is what it is there for
 test_flag = $(if $(findstring /obj/tests/unit/,$@),-Wno-null-dereference)
 commit_flag = $(if $(findstring /obj/cmd/,$@),-DNACELLE_COMMIT='"$(COMMIT)"')
-$(B)/flags:  stamp = $(CC) $(CPPFLAGS) $(CFLAGS)
+$(B)/flags:  stamp = $(CC) $(CPPFLAGS) $(CFLAGS) $(REACH)
 $(B)/commit: stamp = $(COMMIT)
 $(B)/flags $(B)/commit: FORCE
 	$(Q)mkdir -p $(@D)
@@ -88,13 +94,13 @@ LAUNCHER := -std=gnu17 -Os -Wall -Wextra -Werror -ffreestanding -fno-stack-prote
 $(B)/gen/launcher $(B)/gen/init: $(B)/gen/%: runtime/launcher/%.c
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(LAUNCHER) -o $@ $<
+	$(Q)$(if $(filter 1,$(SAN)),gcc,$(CC)) $(LAUNCHER) -o $@ $<
 $(B)/gen/launcher.h $(B)/gen/init.h: %.h: %
 	$(Q)od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g' >$@
-$(B)/obj/runtime/launch.o $(B)/fuzz/obj/runtime/launch.o: $(B)/gen/launcher.h $(B)/gen/init.h
+$(B)/obj/runtime/launch.o: $(B)/gen/launcher.h $(B)/gen/init.h
 
 # the default profile is built in by .incbin, which the compiler's dependencies do not name
-$(B)/obj/seccomp/default.o $(B)/fuzz/obj/seccomp/default.o: seccomp/default.json
+$(B)/obj/seccomp/default.o: seccomp/default.json
 
 $(B)/lib/base.a: $(call objs,$(BASE))
 $(B)/lib/nacelle.a: $(call objs,$(LIBSRC))
@@ -197,22 +203,13 @@ $(TOOLS): $(B)/tools/%: tests/tools/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -O1 -Wall -Wextra -Wshadow -Wformat=2 -Werror -o $@ $<
 
-# fuzzers: everything again, by clang, with coverage for libFuzzer
-FUZZF := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-ifdef COVERAGE
-FUZZF += -fprofile-instr-generate -fcoverage-mapping
-endif
-$(B)/fuzz/obj/%.o: %.c
-	$(call say,CLANG)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu17 -g -O1 -Wall $(FUZZF) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
-
-# a library: a fuzzer has only the code that it reaches, and may stand in for what needs a kernel (KVM, systemd)
-$(B)/fuzz/lib.a: $(patsubst %.c,$(B)/fuzz/obj/%.o,$(LIBSRC) $(IMAGE) $(KVM))
-	$(Q)rm -f $@ && ar rcs $@ $^
-$(FUZZERS): $(B)/fuzz/%: $(B)/fuzz/obj/tests/fuzz/%.o $(B)/fuzz/lib.a
+# fuzzers are linked from what the sanitizers' build compiles (SAN=1). A library: a fuzzer has only the code that it reaches,
+# and may stand in for what needs a kernel (KVM, systemd)
+$(B)/lib/fuzz.a: $(call objs,$(LIBSRC) $(IMAGE) $(KVM))
+$(FUZZERS): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/lib/fuzz.a
 	$(call say,LD)
-	$(Q)$(CLANG) $(FUZZF) -fsanitize=fuzzer -o $@ $^ $(IMAGELIBS) $(LDLIBS) -lpthread
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(SANF) -fsanitize=fuzzer -o $@ $^ $(IMAGELIBS) $(LDLIBS) -lpthread
 
 # the table of fields in man/nacelle-spec.5, written from the tables that read them; tests/lint/man compares
 $(B)/man/fields: $(B)/obj/man/fields.o $(B)/lib/nacelle.a
@@ -225,7 +222,12 @@ man-fields: $(B)/man/fields
 # what `check` builds before it runs anything
 tests: $(TESTS)
 bench-programs: $(BENCHES) $(B)/bench/floor-libc $(B)/bench/vm-launch $(FAULTS) $(ATTACKS) $(TOOLS) $(HOSTILE)
+ifeq ($(SAN),1)
 fuzzers: $(FUZZERS)
+else
+fuzzers:
+	$(Q)$(MAKE) --no-print-directory SAN=1 fuzzers
+endif
 
 # tests/check runs parts of the tests, logs them under build/check/, counts, and says what failed
 check:
@@ -242,12 +244,12 @@ engines: all
 lint:
 	$(Q)tests/check lint
 FUZZ_SECONDS ?= 600
-fuzz: $(FUZZERS)
+fuzz: fuzzers
 	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) tests/check fuzz
 
 # which lines of the parsers the seeds, and what was found since, have reached
 fuzz-coverage:
-	$(Q)$(MAKE) --no-print-directory B=build/coverage COVERAGE=1 fuzzers
+	$(Q)$(MAKE) --no-print-directory B=build/coverage SAN=1 COVERAGE=1 fuzzers
 	$(Q)tests/fuzz/coverage
 faults: all $(FAULTS)
 	$(Q)tests/faults/run
@@ -279,4 +281,4 @@ clean:
 
 .PHONY: all tests bench-programs fuzzers check unit bats lab engines lint fuzz fuzz-coverage faults power scale bench demo format man-fields install uninstall clean FORCE
 .SECONDARY:
--include $(shell find $(B)/obj $(B)/fuzz/obj -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -15,7 +15,7 @@ setup_file()
 }
 setup()
 {
-	:
+	trace_failures
 }
 teardown()
 {

@@ -8,6 +8,7 @@
 # natively and in the lab; `kernel` runs in the lab on the newer kernel too. In the lab no test may skip.
 
 here=${BATS_TEST_DIRNAME:?}
+. "$here/trace.bash"
 NACELLE=${NACELLE:-$(cd "$here/../.." && pwd)/build/bin/nacelle}
 CGROUP=/sys/fs/cgroup
 [ "$(stat -fc %T $CGROUP)" = cgroup2fs ] || CGROUP=/sys/fs/cgroup/unified
@@ -38,6 +39,7 @@ file_root()
 setup()
 {
 	local config
+	trace_failures
 	cd "$BATS_TEST_TMPDIR" || return
 	STATE=$BATS_TEST_TMPDIR/state
 	DATA=$BATS_TEST_TMPDIR/data

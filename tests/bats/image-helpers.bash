@@ -5,6 +5,7 @@
 # at the end that the store has nothing half done in it.
 
 here=${BATS_TEST_DIRNAME:?}
+. "$here/trace.bash"
 IMAGE=${NACELLE_IMAGE:-$(readlink -f "$here/../../build/bin/nacelle-image")}
 
 setup_file()
@@ -14,6 +15,7 @@ setup_file()
 
 setup()
 {
+	trace_failures
 	# in memory: each image is synced to the disk, which costs seconds where others write too
 	WORK=$(mktemp -d /dev/shm/nacelle-image.XXXXXX) && cd "$WORK" || return
 	export NACELLE_STORE=$WORK/store HOME=$WORK/home
