@@ -225,7 +225,9 @@ static bool lease_is_of(const struct network_lease *l, const struct container_pl
 	return str_eq(l->id, id) && str_eq(l->root, place->root);
 }
 
-static int leases_attach(struct network_book *book, const struct container_place *place, const char *id, struct attaching *a)
+/* @ret_bridge: malloc'ed, a bridge of the container's that packets are forwarded to; as it was where there is none. */
+static int leases_attach(struct network_book *book, const struct container_place *place, const char *id, struct attaching *a,
+			 char **ret_bridge)
 {
 	cleanup_fd int sock = nl_open(NETLINK_ROUTE);
 	int r = sock < 0 ? sock : network_host_apply(book);
@@ -235,34 +237,62 @@ static int leases_attach(struct network_book *book, const struct container_place
 	for (size_t i = 0; r == 0 && i < book->lease_count; i++)
 		if (lease_is_of(&book->leases[i], place, id))
 			r = lease_attach(a, &book->leases[i]);
+	for (size_t i = 0; r == 0 && !*ret_bridge && i < book->lease_count; i++) {
+		const struct network *n = lease_is_of(&book->leases[i], place, id) ? network_find(book, book->leases[i].network) : NULL;
+
+		if (n && !n->internal)
+			r = str_copy(ret_bridge, n->bridge);
+	}
 	for (size_t i = 0; r == 0 && i < book->lease_count; i++)
 		if (lease_is_of(&book->leases[i], place, id))
 			network_hosts_update(book, book->leases[i].network, place->root, id);
 	return r;
 }
 
-/* A container that reaches nobody looks like a fault of ours: say whose rules they are. */
-static void firewall_tell(const char *id)
+/* What lets our packets pass, said to the one whose rules they are: what is put beside them is lost when he loads his again. */
+static int firewall_remedy(const struct net_firewall *f, const char *bridge, char **ret)
 {
-	cleanup_free char *chain = NULL;
+	switch (f->owner) {
+	case NET_FIREWALL_FIREWALLD:
+		return str_format(ret, "firewall-cmd --permanent --zone=trusted --add-interface=%s; firewall-cmd --reload", bridge);
+	case NET_FIREWALL_UFW:
+		return str_format(ret, "ufw route allow in on %s; ufw route allow out on %s", bridge, bridge);
+	case NET_FIREWALL_DOCKER:
+		return str_format(ret, "iptables -I DOCKER-USER -i " NET_BRIDGE "+ -j ACCEPT; iptables -I DOCKER-USER -o " NET_BRIDGE
+				       "+ -j ACCEPT");
+	default:
+		return str_format(ret, "nft insert rule %s iifname '\"" NET_BRIDGE "*\"' accept; nft insert rule %s oifname '\"" NET_BRIDGE
+				       "*\"' accept", f->chain, f->chain);
+	}
+}
 
-	if (net_firewall_find(NET_BRIDGE, &chain) != NET_FIREWALL_DROPS)
-		return;
-	log_warn("the host's firewall drops what it forwards (nftables: %s), so container '%s' reaches no other network, and nobody its "
-		 "ports; to let it: nft insert rule %s iifname '\"" NET_BRIDGE "*\"' accept; nft insert rule %s oifname '\"" NET_BRIDGE
-		 "*\"' accept", chain, id, chain, chain);
+/* A container that reaches nobody looks like a fault of ours: say whose rules they are. */
+static void firewall_tell(const char *id, const char *bridge)
+{
+	static const char *const owners[] = {
+		[NET_FIREWALL_UNKNOWN] = "", [NET_FIREWALL_FIREWALLD] = "firewalld, ", [NET_FIREWALL_UFW] = "ufw, ",
+		[NET_FIREWALL_DOCKER] = "docker, ",
+	};
+	struct net_firewall firewall = { .chain = NULL };
+	cleanup_free char *remedy = NULL;
+
+	if (net_firewall_find(NET_BRIDGE, &firewall) == NET_FIREWALL_DROPS && firewall_remedy(&firewall, bridge, &remedy) == 0)
+		log_warn("the host's firewall drops what it forwards (%snftables: %s), so container '%s' reaches no other network, and "
+			 "nobody its ports; to let it: %s", owners[firewall.owner], firewall.chain, id, remedy);
+	free(firewall.chain);
 }
 
 static int attach(const struct container_place *place, const char *id, struct attaching *a)
 {
 	struct network_book book = NETWORK_BOOK_NONE;
+	cleanup_free char *bridge = NULL;
 	int r = network_book_open(place->data, true, &book);
 
 	if (r == 0)
-		r = leases_attach(&book, place, id, a);
+		r = leases_attach(&book, place, id, a, &bridge);
 	network_book_close(&book);
-	if (r == 0)
-		firewall_tell(id);
+	if (r == 0 && bridge)
+		firewall_tell(id, bridge);
 	return r;
 }
 

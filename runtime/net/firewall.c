@@ -32,6 +32,7 @@ struct search {
 	const char *bridges;
 	struct chain chains[CHAINS_MAX];
 	size_t count;
+	bool has_ufw, has_docker; /* chains of theirs, which iptables' chain "filter FORWARD" calls */
 };
 
 static uint8_t family_of(const struct nlmsghdr *m)
@@ -56,7 +57,13 @@ static int chain_found(const struct nlmsghdr *m, void *data)
 	struct chain *c = &s->chains[s->count];
 	int r;
 
-	if (!answer_read(m, NFT_MSG_NEWCHAIN, attrs, NFTA_CHAIN_TYPE) || !attrs[NFTA_CHAIN_HOOK] || s->count == CHAINS_MAX)
+	if (!answer_read(m, NFT_MSG_NEWCHAIN, attrs, NFTA_CHAIN_TYPE))
+		return 0;
+	if (str_starts(nl_text(attrs[NFTA_CHAIN_NAME]), "ufw-"))
+		s->has_ufw = true;
+	if (str_eq(nl_text(attrs[NFTA_CHAIN_NAME]), "DOCKER-USER"))
+		s->has_docker = true;
+	if (!attrs[NFTA_CHAIN_HOOK] || s->count == CHAINS_MAX)
 		return 0;
 	nl_attributes(nl_data(attrs[NFTA_CHAIN_HOOK]), nl_size(attrs[NFTA_CHAIN_HOOK]), hook, NFTA_HOOK_HOOKNUM);
 	if ((family_of(m) != NFPROTO_INET && family_of(m) != NFPROTO_IPV4 && family_of(m) != NFPROTO_IPV6) ||
@@ -158,7 +165,16 @@ static const char *family_name(uint8_t family)
 	return family == NFPROTO_INET ? "inet" : family == NFPROTO_IPV4 ? "ip" : "ip6";
 }
 
-int net_firewall_find(const char *bridges, char **ret_chain)
+static enum net_firewall_owner owner_of(const struct search *s, const struct chain *c)
+{
+	if (str_eq(c->table, "firewalld"))
+		return NET_FIREWALL_FIREWALLD;
+	if (!str_eq(c->table, "filter") || !str_eq(c->name, "FORWARD"))
+		return NET_FIREWALL_UNKNOWN;
+	return s->has_ufw ? NET_FIREWALL_UFW : s->has_docker ? NET_FIREWALL_DOCKER : NET_FIREWALL_UNKNOWN;
+}
+
+int net_firewall_find(const char *bridges, struct net_firewall *ret)
 {
 	struct search s = { .bridges = bridges };
 	int r = ask(NFT_MSG_GETCHAIN, chain_found, &s);
@@ -170,7 +186,8 @@ int net_firewall_find(const char *bridges, char **ret_chain)
 
 		if (!c->drops || c->names_us)
 			continue;
-		r = str_format(ret_chain, "%s %s %s", family_name(c->family), c->table, c->name);
+		ret->owner = owner_of(&s, c);
+		r = str_format(&ret->chain, "%s %s %s", family_name(c->family), c->table, c->name);
 		if (r == 0)
 			r = NET_FIREWALL_DROPS;
 	}

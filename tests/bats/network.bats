@@ -360,6 +360,42 @@ $a more"
 	is "192.0.2.1 hello"
 }
 
+# told TABLES OWNER - whose rules these are, and what is said to let our packets pass is left in $remedy
+told()
+{
+	host nft "$1"
+	run -1 nacelle run --network web "$SPEC"
+	has "drops what it forwards ($2, nftables: "
+	remedy=$(sed -n 's/^nacelle: .*to let it: //p' <<<"$output")
+}
+@test "the remedy is spoken in the firewall's own tongue: firewalld, ufw, docker" {
+	network web
+	spec_file '{ args: ["answer", "192.0.2.2", "7", "hello"] }'
+	answer_outside 7
+	bridge=$(nacelle network inspect web | jq -r ".[0].bridge")
+	told 'table inet firewalld { chain filter_FORWARD { type filter hook forward priority 10; reject; }; }' firewalld
+	[ "$remedy" = "firewall-cmd --permanent --zone=trusted --add-interface=$bridge; firewall-cmd --reload" ]
+	host nft delete table inet firewalld
+	host iptables -P FORWARD DROP
+	host iptables -N DOCKER-USER
+	host iptables -A FORWARD -j DOCKER-USER
+	told '' docker
+	host bash -c "$remedy"
+	run -0 nacelle run --network web "$SPEC"
+	is "192.0.2.1 hello"
+	host iptables -F DOCKER-USER
+	host iptables -N ufw-user-forward
+	told '' ufw
+	[ "$remedy" = "ufw route allow in on $bridge; ufw route allow out on $bridge" ]
+	# an internal network has nothing to be forwarded
+	nacelle network create --internal "in-$ID" >/dev/null
+	spec_file '{ args: ["true"] }'
+	run -0 nacelle run --network "in-$ID" "$SPEC"
+	is ""
+	nacelle network rm "in-$ID"
+	host nft delete table ip filter
+}
+
 @test "prune removes what nobody uses, and what killed commands left" {
 	network web
 	network idle
