@@ -285,16 +285,22 @@ unit_put()
 	systemctl daemon-reload
 }
 
-@test "a generated unit runs a container, which systemd starts again" {
+@test "a generated unit runs a container, which systemd starts again, and ends by its own signal" {
 	unit=nacelle-$ID.service
-	spec_file '{ "args": ["sleep", "1000"], "stop_signal": "KILL" }'
+	mkdir said
+	spec_file "$(jq -n --arg said "$PWD/said:/said" '{ stop_signal: "USR1", volumes: [$said],
+		args: ["sh", "-c", "trap \"echo bye >/said/last; exit 0\" USR1; echo up >/said/first; while :; do sleep 0.1; done"] }')"
 	nacelle generate systemd --name "$ID" "$SPEC" | unit_put
 	systemctl start "$unit"
-	until_true 20 status_is running
+	until_true 20 test -e said/first
 	first=$(init_pid)
+	rm said/first
 	nacelle kill "$ID" KILL
 	until_true 20 started_again "$first"
+	until_true 20 test -e said/first
 	systemctl stop "$unit"
+	[ "$(cat said/last)" = bye ]
+	[ "$(systemctl show -p Result --value "$unit")" = success ]
 	not nacelle state "$ID"
 	rm "/run/systemd/system/$unit"
 	systemctl daemon-reload
