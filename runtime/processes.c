@@ -127,7 +127,10 @@ static int rows_ask(const struct state_dir *dir, struct processes *list)
 	cleanup_json json_t *question = json_pack("{s:b}", "processes", 1), *answer = NULL;
 	int r = question ? machine_ask(dir, question, &answer) : fail(ENOMEM, "make a question");
 
-	return r < 0 ? r : processes_from_json(answer, list);
+	if (r == 0)
+		r = processes_from_json(answer, list);
+	list->guest = true;
+	return r;
 }
 
 /* Return: 1 when the container is a machine that runs, with @ret_dir; 0 when it is none; or a recorded failure. */

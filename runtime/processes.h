@@ -6,6 +6,7 @@
  * in a virtual machine
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -25,6 +26,7 @@ struct process_row {
 struct processes {
 	struct process_row *rows;
 	size_t count;
+	bool guest;		/* as a virtual machine's guest has them, not the host */
 };
 
 /* processes_list() - Return: 0 with @ret for processes_done(), or a recorded failure. */

@@ -33,7 +33,7 @@ const struct command commands[] = {
 	{ "restart",  cmd_restart,  restart_options,  "ID..., STACK [SERVICE...]",         "end detached containers and start them again", 0 },
 	{ "delete",   cmd_delete,   delete_options,   "ID...",         "remove what is left of containers", 0 },
 	{ "list",     cmd_list,     list_options,     "",              "list the containers", 0 },
-	{ "ps",       cmd_ps,       ps_options,       "ID, STACK [SERVICE...]", "list the processes of a container, or the containers of a stack", 0 },
+	{ "ps",       cmd_ps,       ps_options,       "ID [OPTION OF PS...], STACK [SERVICE...]", "list the processes of a container, or the containers of a stack", COMMAND_STOPS },
 	{ "logs",     cmd_logs,     logs_options,     "ID, STACK [SERVICE...]", "print what a detached container said, or those of a stack", 0 },
 	{ "attach",   cmd_attach,   attach_options,   "ID",            "be in front of a detached container", 0 },
 	{ "healthcheck", cmd_healthcheck, healthcheck_options, "ID",   "run a container's health check once", 0 },

@@ -53,6 +53,9 @@ inside()
 	lacks nacelle
 	[ "${#lines[@]}" = 3 ]
 	[ "$(nacelle ps -f json "$ID" | jq length)" = 2 ]
+	run -125 nacelle ps "$ID" -ef
+	has "virtual machine"
+	one_line
 
 	run -0 nacelle stats --no-stream --format json --interval 10ms "$ID"
 	jq -e '.[0].vm | .start.ready and .exits.mmio_write > 0 and .kvm_exits >= .start.kvm_exits and .start.kvm_exits > 0
