@@ -78,6 +78,18 @@ static int judge_namespaces(const struct spec *spec)
 	return 0;
 }
 
+/* criu tells the LSM by these files. Where they are not there it would put no label aside, and what it restores has none. */
+static int judge_labels(const struct spec_process *process)
+{
+	if (process->apparmor_profile && access("/sys/kernel/security/apparmor", F_OK) < 0)
+		return fail_plain(ENOTSUP, "process.apparmorProfile: criu finds AppArmor by securityfs, which is not mounted: "
+				  "mount -t securityfs securityfs /sys/kernel/security");
+	if (process->selinux_label && access("/sys/fs/selinux", F_OK) < 0)
+		return fail_plain(ENOTSUP, "process.selinuxLabel: criu finds SELinux by selinuxfs, which is not mounted: "
+				  "mount -t selinuxfs selinuxfs /sys/fs/selinux");
+	return 0;
+}
+
 int criu_judge(const struct spec *spec)
 {
 	int r;
@@ -94,7 +106,9 @@ int criu_judge(const struct spec *spec)
 				  "namespace by path, or none");
 	if (spec->linux_.net_device_count)
 		return fail_plain(ENOTSUP, "linux.netDevices: a device of the host cannot be part of a checkpoint");
-	r = judge_namespaces(spec);
+	r = judge_labels(&spec->process);
+	if (r == 0)
+		r = judge_namespaces(spec);
 	return r < 0 ? r : judge_mounts(spec);
 }
 
