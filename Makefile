@@ -241,6 +241,9 @@ lab: all tests $(ATTACKS) $(TOOLS) $(HOSTILE)
 engines: all
 	$(Q)tests/packages engines lab
 	$(Q)tests/check engines
+# the tests that hold the sentences of the OCI runtime-spec, in the lab, and the table with how each went
+oci: all tests $(ATTACKS) $(TOOLS)
+	$(Q)tests/lab/lab --timeout 7200 --out $(B)/check -- tests/oci-run
 lint:
 	$(Q)tests/check lint
 FUZZ_SECONDS ?= 600
@@ -279,6 +282,6 @@ uninstall:
 clean:
 	$(Q)rm -rf build
 
-.PHONY: all tests bench-programs fuzzers check unit bats lab engines lint fuzz fuzz-coverage faults power scale bench demo format man-fields install uninstall clean FORCE
+.PHONY: all tests bench-programs fuzzers check unit bats lab engines oci lint fuzz fuzz-coverage faults power scale bench demo format man-fields install uninstall clean FORCE
 .SECONDARY:
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Few machines have resctrl, so most of it is tried on plain folders that have its files: which are written,
- * with what, and what is compared.
+ * with what, and what is compared. Where a test asks for it, mkdirat(2) gives a new folder the files that the kernel would.
  */
 #include "runtime/resctrl.h"
 
@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "runtime/base/fd.h"
@@ -32,6 +33,23 @@ static void file_is(int dir, const char *path, const char *want)
 
 	if (CHECK_INT(fd_read_file(dir, path, &text), 0))
 		CHECK_STR(text, want);
+}
+
+static bool folders_are_classes;
+
+/* In the place of libc's. */
+int mkdirat(int dir, const char *path, mode_t mode)
+{
+	if (syscall(SYS_mkdirat, dir, path, mode) < 0)
+		return -1;
+	if (folders_are_classes) {
+		cleanup_fd int made = openat(dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		file_put(made, "tasks", "");
+		file_put(made, "schemata", "");
+		CHECK_INT((int)syscall(SYS_mkdirat, made, "mon_groups", 0755), 0);
+	}
+	return 0;
 }
 
 /* A class that is there already. */
@@ -86,6 +104,30 @@ static void test_a_class_that_is_there_must_fit(void)
 		tap_check((r == 0) == lines[i].fits, __FILE__, __LINE__, "'%s' gave %d", lines[i].line, r);
 		str_list_done(&rdt.schemata);
 	}
+}
+
+/* OCI: config-linux.md, IntelRdt: without a closID the container's id MUST name the directory; a closID that is not there MUST be created, schemata written last */
+static void test_a_class_that_is_not_there_is_made(void)
+{
+	cleanup_fd int root = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct spec_intel_rdt named = { .set = true, .clos_id = (char[]){ "new" }, .l3_cache_schema = (char[]){ "L3:0=f" },
+					.mem_bw_schema = (char[]){ "MB:0=50" } };
+	const struct spec_intel_rdt nameless = { .set = true, .l3_cache_schema = (char[]){ "L3:0=3" }, .monitoring = true };
+
+	folders_are_classes = true;
+	CHECK_INT(str_list_add(&named.schemata, "L2:0=7"), 0);
+	CHECK_INT(resctrl_enter(root, &named, "c2", 5), 0);
+	file_is(root, "new/schemata", "L3:0=f\nMB:0=50\nL2:0=7\n");
+	file_is(root, "new/tasks", "5");
+	CHECK(faccessat(root, "c2", F_OK, 0) < 0);
+	CHECK_INT(resctrl_enter(root, &nameless, "c2", 6), 0);
+	file_is(root, "c2/schemata", "L3:0=3\n");
+	file_is(root, "c2/tasks", "6");
+	file_is(root, "c2/mon_groups/c2/tasks", "6");
+	/* an id that another's class has already is no class of ours */
+	CHECK_INT(resctrl_enter(root, &nameless, "c2", 6), -EEXIST);
+	folders_are_classes = false;
+	str_list_done(&named.schemata);
 }
 
 /* OCI: config-linux.md, IntelRdt: of l3CacheSchema and memBwSchema together, lines of MB MUST be taken from the latter alone */
@@ -146,6 +188,7 @@ int main(void)
 	status = tap_run((struct tap_test[]){
 		TEST(test_a_class_by_name_must_be_there),
 		TEST(test_a_class_that_is_there_must_fit),
+		TEST(test_a_class_that_is_not_there_is_made),
 		TEST(test_fields_of_old_are_put_together),
 		TEST(test_a_monitoring_group_is_the_containers_own),
 		TEST(test_a_machine_without_it_is_told),
