@@ -2,15 +2,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Many containers after and beside each other, as an engine under load makes them: nothing may be left of any.
 load helpers
+load ../own-memory
 
 CYCLES=50 ABREAST=8	# in each of two halves: the lab is slow, and a test has its time limit
 
-# cycle NAME - one container's life by the verbs of OCI; a word about what failed, and its output
+# cycle NAME - one container's life by the verbs of OCI, and a process in the one that stays; a word about what failed, and its output
 cycle()
 {
 	local id=$ID-$1
 	step "$id" create -b "$BUNDLE" "$id" && step "$id" start "$id" && step "$id" exec "$id" true &&
-		step "$id" kill "$id" KILL && deleted "$id"
+		step "$id" exec "$ID" true && step "$id" kill "$id" KILL && deleted "$id"
 }
 step()
 {
@@ -40,10 +41,14 @@ worker()
 	done
 }
 
-# lives - all of a half; nothing may be left of any
+# lives - all of a half; nothing may be left of any, and what runs all the while, the keeper of another container, is as it was
 lives()
 {
+	keeps
 	payload 'sleep 1000'
+	nacelle run -d -b "$BUNDLE" "$ID" >said 2>&1 </dev/null 3>&-
+	keeper=$(jq .keeperPid "$STATE/$ID/state.json")
+	before=$(own_memory "$keeper") fds=$(fds_of "$keeper")
 	namespaces=$(find /proc/[0-9]*/ns -type l -printf '%l\n' 2>/dev/null | sort -u | wc -l)
 	workers=()
 	for ((w = 0; w < ABREAST; w++)); do
@@ -58,11 +63,20 @@ lives()
 	run -0 sort -n done.*
 	[ "${#lines[@]}" = "$CYCLES" ]
 	run -0 nacelle list -q
-	is ""
-	[ -z "$(find "$STATE" -mindepth 1 -maxdepth 1 ! -name .seccomp)" ]
+	is "$ID"
+	[ -z "$(find "$STATE" -mindepth 1 -maxdepth 1 ! -name .seccomp ! -name "$ID")" ]
 	[ -z "$(find "$CGROUP" -type d -name "*$ID-*")" ]
 	until_true 30 no_more_namespaces
+	after=$(own_memory "$keeper")
+	echo "# the keeper: $before KiB of its own and $fds descriptors before, $after and $(fds_of "$keeper") after $CYCLES lives" >&3
+	[ "$(fds_of "$keeper")" = "$fds" ]
+	[ "$after" -le "$before" ]
+	nacelle delete --force "$ID"
 	# mounts and processes: nothing_left, at the end of each test
+}
+fds_of()
+{
+	find "/proc/$1/fd" -mindepth 1 | wc -l
 }
 no_more_namespaces()
 {

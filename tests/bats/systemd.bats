@@ -328,8 +328,13 @@ started_again()
 	[ "$(property ActiveState)" = active ]
 	[ "$(property MemoryMax)" = 67108864 ]
 	[ "$(file memory.max)" = 67108864 ]
-	# all of it is there, and nothing else
-	[ "$(cat "$(cgroup_dir)/cgroup.procs")" = "$(cat /proc/"$(init_pid)"/task/*/children | tr ' ' '\n' | cat - <(init_pid) | sort -n | uniq | grep .)" ]
+	# it is in the scope's cgroup, and nothing else is; what its loop forks comes and goes
+	grep -qx "$(init_pid)" "$(cgroup_dir)/cgroup.procs"
+	# shellcheck disable=SC2013 # numbers
+	for pid in $(cat "$(cgroup_dir)/cgroup.procs"); do
+		space=$(readlink "/proc/$pid/ns/pid") || continue
+		[ "$space" = "$(readlink "/proc/$(init_pid)/ns/pid")" ]
+	done
 	until_true 20 eval '[ "$(<vol/n)" -gt "$stopped" ]'
 	nacelle delete --force "$ID"
 	no_unit
