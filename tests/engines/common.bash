@@ -2,8 +2,8 @@
 # shellcheck shell=bash disable=SC2034 # what is set here is used by the scripts
 #
 # What the engines' scripts share. Each drives its engine twice for every case, once with nacelle and once with a runtime
-# that people already use beside it, and speaks TAP: a case has passed when nacelle's output holds what is expected, and
-# both outputs, which end in the exit status, are the same.
+# that people already use beside it (BESIDE names another than the engine's usual), and speaks TAP: a case has passed when
+# nacelle's output holds what is expected, and both outputs, which end in the exit status, are the same.
 #
 # This runs in the lab alone: engines are daemons, or leave things behind, and the machine must not keep them.
 
@@ -18,11 +18,13 @@ mkdir -p $work/bin && cp build/bin/nacelle build/bin/nacelle-shared build/bin/na
 tests=0 failed=0
 ONLY=${1:-}	# an extended regular expression: the cases to run, all without it
 
-# runtimes OTHER - nacelle's name is always the first
+# runtimes OTHER [OTHER...] - nacelle's name is always the first; the first other is beside it where a case says nothing
 runtimes()
 {
+	local name
 	other=$1
-	declare -gA program=([nacelle]=$NACELLE [$1]=$(command -v "$1"))
+	declare -gA program=([nacelle]=$NACELLE)
+	for name; do program[$name]=$(command -v "$name"); done
 }
 
 # wanted NAME - is this case to run?
@@ -116,6 +118,8 @@ begin()
 # the last line of a script
 finish()
 {
+	# what had to be waited for
+	[ ! -s $work/moment ] || sed 's/^/# at first: /' $work/moment
 	printf '1..%d\n' $tests
 	[ $failed = 0 ]
 }
@@ -150,23 +154,41 @@ image_tar()
 	tests/rootfs $work/rootfs && tar -C $work/rootfs -cf "$1" .
 }
 
-# the cgroup and the mounts of containers that are gone must be gone as well
+# The cgroups, states and keepers of containers that are gone must be gone as well. What ends after the engine's last word
+# needs its moment: conmon stays in its scope until what podman told it to run at the end (`podman container cleanup`) is over.
+# What then is left is told with the processes in it.
 nothing_left()
 {
-	local left
-	left=$(find /sys/fs/cgroup -mindepth 1 -type d | grep -E "$1")
-	[ -z "$left" ] || {
-		printf 'cgroups left:\n%s\n' "$left"
+	no_cgroups "$1" >$work/moment
+	until_true 60 no_cgroups "$1" || {
+		no_cgroups "$1"
 		return 1
 	}
-	left=$(find /run/nacelle -mindepth 1 -maxdepth 1 ! -name .seccomp)	# the cache of filters stays
-	[ -z "$left" ] || {
-		printf 'state left: %s\n' "$left"
+	until_true 20 no_states || {
+		no_states
 		return 1
 	}
-	# what ends after the engine's last word may need a moment
 	until_true 20 sh -c '! pgrep "^(nacelle|nacelle-keeper)\$"' || {
 		pgrep -a '^(nacelle|nacelle-keeper)$'
+		return 1
+	}
+}
+no_cgroups()
+{
+	local group left
+	left=$(find /sys/fs/cgroup -mindepth 1 -type d | grep -E "$1") || return 0
+	while read -r group; do
+		printf 'left: %s\n' "$group"
+		xargs -r -a "$group/cgroup.procs" ps -o pid,stat,args -p 2>/dev/null
+	done <<<"$left"
+	return 1
+}
+no_states()
+{
+	local left
+	left=$(find /run/nacelle -mindepth 1 -maxdepth 1 ! -name .seccomp 2>/dev/null)	# the cache of filters stays
+	[ -z "$left" ] || {
+		printf 'state left: %s\n' "$left"
 		return 1
 	}
 }
