@@ -16,6 +16,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include "image/gunzip.h"
 #include "runtime/base/error.h"
 #include "runtime/base/fd.h"
 
@@ -227,9 +228,16 @@ static int stream_copy(struct archive *a, int to, const char *what)
 
 int unpack_stream(int from, int to, enum packing packing)
 {
-	cleanup_archive struct archive *a = archive_read_new();
+	cleanup_archive struct archive *a = NULL;
 	int r;
 
+#ifdef HAVE_ISAL
+	if (packing == PACKING_GZIP) {
+		r = gunzip(from, to);
+		return r == GUNZIP_CLOSED ? fail(EPIPE, "write") : r;
+	}
+#endif
+	a = archive_read_new();
 	if (!a || archive_read_support_format_raw(a) != ARCHIVE_OK)
 		return fail(ENOMEM, "layer");
 	r = packing == PACKING_GZIP ? archive_read_support_filter_gzip(a) : archive_read_support_filter_zstd(a);
