@@ -45,7 +45,7 @@ STATIC   := $(if $(filter 1,$(SAN)),-pie,-static)
 
 BASE    := $(wildcard runtime/base/*.c)
 # what a container needs of the store has no library behind it
-STORE   := image/store.c image/image.c image/reference.c image/tree.c
+STORE   := image/store.c image/image.c image/reference.c image/tree.c image/ids.c
 LEAVES  := $(filter-out %-none.c,$(wildcard cgroups/*.c seccomp/*.c runtime/net/*.c)) $(STORE)
 RUNTIME := $(wildcard runtime/*.c)
 SERVICE := $(wildcard runtime/service/*.c)

@@ -18,6 +18,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include "image/ids.h"
 #include "image/internal.h"
 #include "runtime/base/error.h"
 #include "runtime/base/fd.h"
@@ -147,12 +148,17 @@ static int content_write(struct walk *w, int fd, int64_t size, const char *path)
 	return 0;
 }
 
-static void entry_fill(struct archive_entry *e, const char *path, const struct stat *st)
+static void entry_fill(struct archive_entry *e, const char *path, const struct stat *st, const struct id_maps *ids)
 {
+	uid_t uid = st->st_uid;
+	gid_t gid = st->st_gid;
+
 	archive_entry_set_pathname(e, path);
 	archive_entry_set_mode(e, st->st_mode);
-	archive_entry_set_uid(e, st->st_uid);
-	archive_entry_set_gid(e, st->st_gid);
+	if (ids)
+		ids_inside(ids, &uid, &gid);
+	archive_entry_set_uid(e, uid);
+	archive_entry_set_gid(e, gid);
 	archive_entry_set_mtime(e, st->st_mtim.tv_sec, st->st_mtim.tv_nsec);
 	if (S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode))
 		archive_entry_set_rdev(e, st->st_rdev);
@@ -168,7 +174,7 @@ static int entry_write(struct walk *w, int fd, int dir, const char *name, const 
 
 	if (!e)
 		return fail(ENOMEM, "archive");
-	entry_fill(e, path, st);
+	entry_fill(e, path, st, w->pack->ids);
 	if (S_ISLNK(st->st_mode)) {
 		ssize_t n = readlinkat(dir, name, link, sizeof(link) - 1);
 
@@ -211,7 +217,7 @@ static int mark_write(struct walk *w, const char *prefix, const char *name, cons
 
 	if (r < 0 || !e)
 		return r < 0 ? r : fail(ENOMEM, "archive");
-	entry_fill(e, path, &mark);
+	entry_fill(e, path, &mark, NULL);
 	archive_entry_set_size(e, 0);
 	r = archive_write_header(w->a, e);
 	return r == ARCHIVE_OK || r == ARCHIVE_WARN ? 0 : archive_fail(w->a, path);

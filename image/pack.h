@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct id_maps;
+
 struct pack {
 	const int *dirs;	/* folders, top-most first, seen as overlayfs would show them; one alone is just that folder */
 	size_t count;
@@ -15,6 +17,7 @@ struct pack {
 	bool bare;		/* without an entry for the folder itself */
 	const char *only;	/* of one folder: this name in it, and nothing else; NULL: all */
 	const char *as;		/* instead of a folder: a folder or file that is open, under this name; NULL: as above */
+	const struct id_maps *ids; /* owners are shown as inside of these; NULL: as they are */
 	bool changes;		/* one, the upper of an overlay: what overlayfs says in it is said as a layer's tar does */
 };
 

@@ -20,6 +20,7 @@ struct job {
 	int ends[2];		/* the pipe between the two */
 	uid_t uid;
 	gid_t gid;
+	const struct id_maps *ids;
 };
 
 static int stream_main(void *arg, struct sandbox_report *report)
@@ -38,6 +39,7 @@ static int files_main(void *arg, struct sandbox_report *report)
 		.live = true,
 		.uid = j->uid,
 		.gid = j->gid,
+		.ids = j->ids,
 		.privileged = geteuid() == 0,
 		.limits = unpack_limits_default,
 		.parent = -1,
@@ -71,11 +73,11 @@ static int files_start(struct job *j, struct sandbox_child *child)
 	return sandbox_start(&s, files_main, j, child);
 }
 
-int receive_tar(int from, int target, uid_t uid, gid_t gid)
+int receive_tar(int from, int target, uid_t uid, gid_t gid, const struct id_maps *ids)
 {
 	/* The children's 0 leads nowhere. */
 	cleanup_fd int source = fcntl(from, F_DUPFD_CLOEXEC, 3);
-	struct job j = { .from = source, .target = target, .uid = uid, .gid = gid };
+	struct job j = { .from = source, .target = target, .uid = uid, .gid = gid, .ids = ids };
 	struct sandbox_child stream = { .pid = -1 }, files = { .pid = -1 };
 	struct sandbox_report report;
 	int r;

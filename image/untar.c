@@ -17,6 +17,7 @@
 #include <archive_entry.h>
 
 #include "image/gunzip.h"
+#include "image/ids.h"
 #include "runtime/base/error.h"
 #include "runtime/base/fd.h"
 
@@ -154,6 +155,11 @@ static int entry_write(struct archive *a, struct archive_entry *from, struct ent
 	struct entry e;
 	int r = entry_take(from, xattrs, &e);
 
+	if (r >= 0 && w->ids) {
+		r = ids_outside(w->ids, &e.uid, &e.gid);
+		if (r < 0)
+			return fail_in(r, "'%.200s'", e.path);
+	}
 	if (r >= 0)
 		r = writer_add(w, &e, &fd);
 	if (r != WRITER_DATA)

@@ -25,6 +25,7 @@ struct unpack_limits {
 extern const struct unpack_limits unpack_limits_default;
 
 struct folder_time;
+struct id_maps;
 
 struct writer {
 	int root;		/* folder that is filled */
@@ -35,6 +36,7 @@ struct writer {
 	bool live;		/* a folder that others use, who may mean harm: no whiteouts, and folders that are there stay as they are */
 	uid_t uid;		/* live: of folders that entries imply */
 	gid_t gid;
+	const struct id_maps *ids;	/* live: whose numbers the entries have; NULL: the same as ours */
 	struct unpack_limits limits;
 	/* results */
 	bool opaque;		/* all layers below are hidden */

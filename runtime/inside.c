@@ -189,30 +189,48 @@ static int root_mount_again(const struct container_place *place, const struct ke
 	return err;
 }
 
+static int map_take(const struct spec_id_map *maps, size_t count, struct id_map *ret)
+{
+	ret->ranges = count > 0 ? calloc(count, sizeof(*ret->ranges)) : NULL;
+	if (count > 0 && !ret->ranges)
+		return fail(ENOMEM, "id maps");
+	for (size_t i = 0; i < count; i++)
+		ret->ranges[i] = (struct id_range){ maps[i].container_id, maps[i].host_id, maps[i].size };
+	ret->count = count;
+	return 0;
+}
+
 int inside_open(const struct container_place *place, const char *id, struct inside *ret)
 {
 	struct kept k cleanup_kept = KEPT_NONE;
+	const struct spec_linux *l;
 	int root = -1, r = kept_load(place, id, true, &k);
 
 	if (r != 0)
 		return r;
+	l = &k.spec->linux_;
 	if (!k.running && state_is_stale(&k.state) && overlay_wanted(k.spec) && !option_value(k.spec, "upperdir="))
 		return fail_plain(ENOENT, "container '%s' ended with the last boot, and what it wrote with it", id);
 	r = k.running ? root_of_process(&k, id, &root) : root_mount_again(place, &k, &root);
 	if (r < 0)
 		return r;
-	*ret = (struct inside){ .root = root, .uid = idmap_host_id(0, k.spec->linux_.uid_mappings, k.spec->linux_.uid_mapping_count),
-				.gid = idmap_host_id(0, k.spec->linux_.gid_mappings, k.spec->linux_.gid_mapping_count),
-				.dir = STATE_DIR_NONE };
+	*ret = (struct inside){ .root = root, .uid = idmap_host_id(0, l->uid_mappings, l->uid_mapping_count),
+				.gid = idmap_host_id(0, l->gid_mappings, l->gid_mapping_count), .dir = STATE_DIR_NONE };
+	r = map_take(l->uid_mappings, l->uid_mapping_count, &ret->ids.uids);
+	if (r == 0)
+		r = map_take(l->gid_mappings, l->gid_mapping_count, &ret->ids.gids);
 	if (!k.running) {
 		ret->dir = k.dir;
 		k.dir = (struct state_dir)STATE_DIR_NONE;
 	}
-	return 0;
+	if (r < 0)
+		inside_done(ret);
+	return r;
 }
 
 void inside_done(struct inside *inside)
 {
+	ids_done(&inside->ids);
 	if (inside->root >= 0)
 		(void)close(inside->root);
 	state_close(&inside->dir);

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "image/ids.h"
 #include "runtime/state.h"
 
 struct container_place;
@@ -19,6 +20,7 @@ struct inside {
 	int root;	/* its root folder, with all that is mounted there; -1 */
 	uid_t uid;	/* who its root is outside */
 	gid_t gid;
+	struct id_maps ids; /* of its user namespace; none: its numbers are ours */
 };
 
 /*

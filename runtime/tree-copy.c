@@ -16,6 +16,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "image/ids.h"
 #include "image/tree.h"
 #include "runtime/base/error.h"
 #include "runtime/base/fd.h"
@@ -25,14 +26,25 @@ enum { DEPTH_MAX = 256, CHUNK = 1 << 30 };
 
 static int folder_copy(const struct tree_copy *how, int from, int to, int depth);
 
-static uid_t owner_of(const struct tree_copy *how, const struct stat *st)
+static int owner_find(const struct tree_copy *how, const struct stat *st, uid_t *uid, gid_t *gid)
 {
-	return how->owners ? st->st_uid : how->uid;
+	*uid = how->owners ? st->st_uid : how->uid;
+	*gid = how->owners ? st->st_gid : how->gid;
+	if (!how->owners || !how->ids)
+		return 0;
+	if (how->inward)
+		return ids_outside(how->ids, uid, gid);
+	ids_inside(how->ids, uid, gid);
+	return 0;
 }
 
-static gid_t group_of(const struct tree_copy *how, const struct stat *st)
+/* Whoever cannot own it is told before it is there. */
+static int owner_check(const struct tree_copy *how, const struct stat *st)
 {
-	return how->owners ? st->st_gid : how->gid;
+	uid_t uid;
+	gid_t gid;
+
+	return owner_find(how, st, &uid, &gid);
 }
 
 /*
@@ -67,9 +79,13 @@ static int xattrs_copy(const struct tree_copy *how, int in, int out)
 static int finish(const struct tree_copy *how, int in, int out, const struct stat *st)
 {
 	const struct timespec times[2] = { st->st_atim, st->st_mtim };
-	int r;
+	uid_t uid;
+	gid_t gid;
+	int r = owner_find(how, st, &uid, &gid);
 
-	if (fchown(out, owner_of(how, st), group_of(how, st)) < 0)
+	if (r < 0)
+		return r;
+	if (fchown(out, uid, gid) < 0)
 		return fail(errno, "set the owner");
 	r = xattrs_copy(how, in, out);
 	if (r < 0)
@@ -91,8 +107,10 @@ static int file_copy(const struct tree_copy *how, int in, int to, const char *as
 {
 	cleanup_fd int out = -1;
 	ssize_t n;
-	int r = way_clear(to, as);
+	int r = owner_check(how, st);
 
+	if (r >= 0)
+		r = way_clear(to, as);
 	if (r < 0)
 		return r;
 	out = openat(to, as, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -111,14 +129,18 @@ static int link_copy(const struct tree_copy *how, int from, const char *name, in
 	const struct timespec times[2] = { st->st_atim, st->st_mtim };
 	char link[PATH_MAX];
 	ssize_t n = readlinkat(from, name, link, sizeof(link) - 1);
-	int r = n < 0 ? fail(errno, "read the link") : way_clear(to, as);
+	uid_t uid;
+	gid_t gid;
+	int r = n < 0 ? fail(errno, "read the link") : owner_find(how, st, &uid, &gid);
 
+	if (r >= 0)
+		r = way_clear(to, as);
 	if (r < 0)
 		return r;
 	link[n] = '\0';
 	if (symlinkat(link, to, as) < 0)
 		return fail(errno, "make the link");
-	if (fchownat(to, as, owner_of(how, st), group_of(how, st), AT_SYMLINK_NOFOLLOW) < 0)
+	if (fchownat(to, as, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
 		return fail(errno, "set the owner");
 	(void)utimensat(to, as, times, AT_SYMLINK_NOFOLLOW);
 	return 0;
@@ -127,22 +149,29 @@ static int link_copy(const struct tree_copy *how, int from, const char *name, in
 /* Pipes and devices have their mode from the start (our umask is 0), so that nothing is changed by name but the owner. */
 static int node_copy(const struct tree_copy *how, int to, const char *as, const struct stat *st)
 {
-	int r = way_clear(to, as);
+	uid_t uid;
+	gid_t gid;
+	int r = owner_find(how, st, &uid, &gid);
 
+	if (r >= 0)
+		r = way_clear(to, as);
 	if (r < 0)
 		return r;
 	if (mknodat(to, as, st->st_mode & (S_IFMT | 0777), st->st_rdev) < 0)
 		return fail(errno, "make it");
-	return fchownat(to, as, owner_of(how, st), group_of(how, st), AT_SYMLINK_NOFOLLOW) < 0 ? fail(errno, "set the owner") : 0;
+	return fchownat(to, as, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 ? fail(errno, "set the owner") : 0;
 }
 
 static int subfolder_copy(const struct tree_copy *how, int in, int to, const char *as, const struct stat *st, dev_t device,
 			  int depth)
 {
-	bool made = mkdirat(to, as, 0700) == 0;
 	cleanup_fd int out = -1;
-	int r = 0;
+	int r = owner_check(how, st);
+	bool made;
 
+	if (r < 0)
+		return r;
+	made = mkdirat(to, as, 0700) == 0;
 	if (!made && errno != EEXIST)
 		return fail(errno, "make the folder");
 	out = openat(to, as, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -9,10 +9,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct id_maps;
+
 struct tree_copy {
 	bool one_mount;	/* what is mounted below the source is left out, an empty folder stands in its place */
 	bool owners;	/* as they are; otherwise all that is made belongs to uid and gid */
 	bool rights;	/* set-id bits and capabilities too: whoever chose them may give them to the owner */
+	const struct id_maps *ids; /* with owners: the container's numbers; NULL: as they are */
+	bool inward;	/* ids: the source is outside, the copy inside; otherwise the other way */
 	uid_t uid;
 	gid_t gid;
 };

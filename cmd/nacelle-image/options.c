@@ -42,6 +42,8 @@ static const struct row rows[] = {
 	  "set part of the config: CMD, ENTRYPOINT (JSON lists), ENV, USER, WORKDIR, LABEL, EXPOSE, VOLUME, STOPSIGNAL" },
 	TEXT("output", 'o', output, "FILE", " export ", "write to a file"),
 	TEXT("as", 0, as, "NAME", " tar ", "the folder or file itself, under this name"),
+	TEXT("uidmap", 0, uids, "IN:OUT:SIZE[,...]", " tar untar ", "users in the tar are IN, those of the files OUT"),
+	TEXT("gidmap", 0, gids, "IN:OUT:SIZE[,...]", " tar untar ", "the same for groups"),
 	TEXT("format", 0, format, "FORMAT", " images inspect history ", "table or json"),
 	FLAG("all", 'a', all, " prune ", "images without a container too"),
 	FLAG("no-trunc", 0, no_trunc, " images history ", "print ids in full"),

@@ -15,7 +15,7 @@
 
 /* All options of all verbs; which verb takes which stands in options.c. */
 struct settings {
-	const char *store, *registry, *name, *platform, *format, *authfile, *creds, *output, *policy, *as;
+	const char *store, *registry, *name, *platform, *format, *authfile, *creds, *output, *policy, *as, *uids, *gids;
 	bool quiet, all, force, repair, plain_http, insecure, no_trunc, help, version;
 	struct str_list changes;
 };

@@ -149,16 +149,43 @@ static int copy(const struct tree_copy *how, const struct place *from, bool foll
 
 /* --- tar ------------------------------------------------------------------------------------------ */
 
-static int tar_run(const char *verb, int place, const char *as, const char *name)
+/* As nacelle-image takes it. Return: 0, with NULL where there is none, or a recorded failure. */
+static int map_text(const struct id_map *map, char **ret)
 {
+	for (size_t i = 0; i < map->count; i++) {
+		const struct id_range *range = &map->ranges[i];
+		cleanup_free char *before = *ret;
+
+		*ret = NULL;
+		if (str_format(ret, "%s%s%u:%u:%u", before ? before : "", before ? "," : "", range->inside, range->outside,
+			       range->size) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int tar_run(const struct inside *in, const char *verb, int place, const char *as, const char *name)
+{
+	cleanup_free char *uids = NULL, *gids = NULL;
 	char path[FD_PATH_MAX];
 	/* It is to be inherited. */
 	cleanup_fd int copied = fcntl(place, F_DUPFD, 3);
-	const char *args[8] = { verb, "--quiet" };
+	const char *args[12] = { verb, "--quiet" };
 	size_t n = 2;
+	int r = copied < 0 ? fail(errno, "hand on a folder") : map_text(&in->ids.uids, &uids);
 
-	if (copied < 0)
-		return fail(errno, "hand on a folder");
+	if (r == 0)
+		r = map_text(&in->ids.gids, &gids);
+	if (r < 0)
+		return r;
+	if (uids) {
+		args[n++] = "--uidmap";
+		args[n++] = uids;
+	}
+	if (gids) {
+		args[n++] = "--gidmap";
+		args[n++] = gids;
+	}
 	(void)fd_path(copied, path);
 	if (as) {
 		args[n++] = "--as";
@@ -170,11 +197,11 @@ static int tar_run(const char *verb, int place, const char *as, const char *name
 	return image_program_run(args);
 }
 
-static int tar_write(const struct place *from, bool follow)
+static int tar_write(const struct inside *in, const struct place *from, bool follow)
 {
 	if (from->content)
-		return tar_run("tar", from->folder, NULL, NULL);
-	return follow ? tar_run("tar", from->folder, from->name, NULL) : tar_run("tar", from->folder, NULL, from->name);
+		return tar_run(in, "tar", from->folder, NULL, NULL);
+	return follow ? tar_run(in, "tar", from->folder, from->name, NULL) : tar_run(in, "tar", from->folder, NULL, from->name);
 }
 
 /* --- the two ways --------------------------------------------------------------------------------- */
@@ -197,7 +224,8 @@ static int inside_path(const char *path, char **ret_path)
 static int copy_out(const struct cp_options *o, const struct inside *in, int host, const char *source, const char *target)
 {
 	/* A set-id bit that a payload chose would be one of the operator's. */
-	const struct tree_copy how = { .owners = o->archive, .rights = o->archive, .uid = geteuid(), .gid = getegid() };
+	const struct tree_copy how = { .owners = o->archive, .rights = o->archive, .uid = geteuid(), .gid = getegid(),
+				       .ids = &in->ids };
 	struct place from cleanup_place = PLACE_NONE;
 	cleanup_free char *path = NULL, *to = NULL;
 	int r = inside_path(source, &path);
@@ -207,14 +235,15 @@ static int copy_out(const struct cp_options *o, const struct inside *in, int hos
 	if (r < 0)
 		return r;
 	if (str_eq(target, "-"))
-		return tar_write(&from, o->follow);
+		return tar_write(in, &from, o->follow);
 	r = host_place(target, &to);
 	return r < 0 ? r : copy(&how, &from, o->follow, host, to);
 }
 
 static int copy_in(const struct cp_options *o, const struct inside *in, int host, const char *source, const char *target)
 {
-	const struct tree_copy how = { .owners = o->archive, .rights = true, .uid = in->uid, .gid = in->gid };
+	const struct tree_copy how = { .owners = o->archive, .rights = true, .uid = in->uid, .gid = in->gid,
+				       .ids = &in->ids, .inward = true };
 	struct place from cleanup_place = PLACE_NONE;
 	cleanup_free char *path = NULL, *to = NULL;
 	cleanup_fd int there = -1;
@@ -231,7 +260,7 @@ static int copy_in(const struct cp_options *o, const struct inside *in, int host
 	there = fd_open_in(in->root, to, O_PATH | O_DIRECTORY, 0);
 	if (there < 0)
 		return fail(-there, "folder '%s'", to);
-	return tar_run("untar", there, NULL, NULL);
+	return tar_run(in, "untar", there, NULL, NULL);
 }
 
 static int cp_run(const struct globals *globals, const struct cp_options *o, const struct operands *operands)

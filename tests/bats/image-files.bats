@@ -135,6 +135,49 @@ stopped()
 	nacelle delete --force "$ID"
 }
 
+@test "cp -a and tars: the numbers are those inside, where the container has a user namespace" {
+	keeps
+	cp -a "$BATS_FILE_TMPDIR/rootfs" mapped
+	chown -hR 100000:200000 mapped
+	jq -n '{ root: { path: "mapped" }, args: ["sh", "-c", "touch /data/own; chown 7:8 /data/own; echo ready >/ready; sleep 1000"],
+		linux: { namespaces: [{ type: "user" }], uidMappings: [{ containerID: 0, hostID: 100000, size: 1000 }],
+			gidMappings: [{ containerID: 0, hostID: 200000, size: 1000 }] } }' >spec.json
+	nacelle run -d --name "$ID" ./spec.json
+	until_true 10 nacelle exec "$ID" test -s /ready
+	mkdir -p tree/sub
+	echo x >tree/file
+	mkfifo tree/pipe
+	ln -s file tree/link
+	chown -h 5:6 tree/file tree/pipe tree/link tree/sub
+	tar -cf tree.tar --transform s/tree/unpacked/ tree
+	nacelle cp -a tree "$ID:/data/kept"
+	nacelle cp tree "$ID:/data/given"
+	nacelle cp - "$ID:/data" <tree.tar
+	run -0 nacelle exec "$ID" sh -c 'cd /data; for n in kept given unpacked; do stat -c "%n %u:%g" $n/file $n/link $n/pipe $n/sub; done'
+	is "$(for n in kept given unpacked; do
+		for f in file link pipe sub; do echo "$n/$f $([ $n = given ] && echo 0:0 || echo 5:6)"; done
+	done)"
+	# and back
+	nacelle cp -a "$ID:/data/own" back
+	[ "$(stat -c %u:%g back)" = 7:8 ]
+	nacelle cp "$ID:/data/own" mine
+	[ "$(stat -c %u:%g mine)" = "$(id -u):$(id -g)" ]
+	nacelle cp "$ID:/data" - >data.tar
+	run -0 tar --numeric-owner -tvf data.tar data/own data/kept/file
+	[ "$(grep -c ' [57]/[68] ' <<<"$output")" = 2 ]
+	# who is nobody there does not become somebody of the host
+	chown 1000:0 tree/file
+	run -125 nacelle cp -a tree/file "$ID:/data/bad"
+	one_line
+	has "owner 1000"
+	tar -cf bad.tar --transform s/tree.// tree/file
+	run -125 nacelle cp - "$ID:/tmp" <bad.tar
+	one_line
+	has "owner 1000"
+	run -1 nacelle exec "$ID" sh -c 'ls -d /data/bad || ls -d /tmp/file'
+	nacelle delete --force "$ID"
+}
+
 @test "cp: no link of the container leads out, no race either" {
 	flags=()
 	started 'ln -s /../../../../../../etc /data/out; ln -s /proc/1/root /data/magic; ln -s /nowhere /data/dead'
