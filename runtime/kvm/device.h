@@ -11,6 +11,7 @@
 
 struct bus;
 struct loop;
+struct virtio;
 struct vm;
 
 /* struct device_place - where a device goes; everything outlives the device */
@@ -26,10 +27,12 @@ struct device_place {
 
 /*
  * struct device - a device that is there
+ * @virtio: part of @self; set by those that another hypervisor's machine can have (vhost-user.h)
  * @free: releases @self, vcpus and loop having stopped
  */
 struct device {
 	void *self;
+	struct virtio *virtio;
 	void (*free)(void *self);
 };
 

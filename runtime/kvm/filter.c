@@ -97,7 +97,13 @@ static const struct rule files[] = {
 	CALL(removexattr),
 };
 
-enum { PARTS_MAX = 3 };
+/* Of the one thread that serves another hypervisor's machine: what it is asked, and how that ended. */
+static const struct rule server[] = {
+	CALL(recvmsg),
+	CALL(waitid),
+};
+
+enum { PARTS_MAX = 5 };
 
 /* clang-format off */
 #define PART(rules) { rules, ARRAY_SIZE(rules) }
@@ -110,6 +116,7 @@ static const struct {
 	[FILTER_VCPU] = { PART(common), PART(vcpu) },
 	[FILTER_LOOP] = { PART(common), PART(loops), PART(devices) },
 	[FILTER_FILES] = { PART(common), PART(loops), PART(files) },
+	[FILTER_SERVER] = { PART(common), PART(loops), PART(devices), PART(files), PART(server) },
 };
 
 /* The rules of a kind of thread, one after the other. Return: NULL behind the last. */

@@ -7,7 +7,7 @@
 
 #include <linux/filter.h>
 
-enum filter_thread { FILTER_VCPU, FILTER_LOOP, FILTER_FILES, FILTER_THREADS };
+enum filter_thread { FILTER_VCPU, FILTER_LOOP, FILTER_FILES, FILTER_SERVER, FILTER_THREADS };
 
 enum { FILTER_MAX = 256 };
 

@@ -230,6 +230,7 @@ int blk_new(const struct device_place *place, const struct vm_device_config *con
 			&setup);
 	if (r < 0)
 		return r;
-	*ret = (struct device){ .self = steal_ptr(&blk), .free = blk_free };
+	*ret = (struct device){ .virtio = &blk->v, .self = blk, .free = blk_free };
+	blk = NULL;
 	return 0;
 }

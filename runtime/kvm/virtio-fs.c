@@ -123,6 +123,7 @@ int fs_new(const struct device_place *place, const struct vm_device_config *conf
 			&setup);
 	if (r < 0)
 		return r;
-	*ret = (struct device){ .self = steal_ptr(&fs), .free = fs_free };
+	*ret = (struct device){ .virtio = &fs->v, .self = fs, .free = fs_free };
+	fs = NULL;
 	return 0;
 }

@@ -296,7 +296,7 @@ void virtio_leave(struct virtio *v)
 	(void)pthread_mutex_unlock(&v->lock);
 }
 
-static void kick_ready(struct loop_source *source, uint32_t events)
+void virtio_kicked(struct loop_source *source, uint32_t events)
 {
 	struct virtio_queue *queue = container_of(source, struct virtio_queue, kick);
 	struct virtio *v = queue->owner;
@@ -320,7 +320,11 @@ static void changed_ready(struct loop_source *source, uint32_t events)
 
 void virtio_notify(struct virtio *v, unsigned int queue)
 {
-	if (virtq_wants_interrupt(&v->queues[queue].q))
+	if (!virtq_wants_interrupt(&v->queues[queue].q))
+		return;
+	if (v->queues[queue].call_fd >= 0)
+		event_signal(v->queues[queue].call_fd);
+	else
 		interrupt(v, INTERRUPT_QUEUE);
 }
 
@@ -349,8 +353,11 @@ static int source_add(struct virtio *v, struct loop_source *source,
 static int connect_all(struct virtio *v, struct bus *memory)
 {
 	uint64_t base = VM_DEVICES_BASE + (uint64_t)v->slot * VIRTIO_PAGE;
-	int r = bus_add(memory, base, VIRTIO_PAGE, &page_ops, v);
+	int r;
 
+	if (!memory)
+		return 0;
+	r = bus_add(memory, base, VIRTIO_PAGE, &page_ops, v);
 	if (r < 0)
 		return r;
 	r = source_add(v, &v->changed, changed_ready);
@@ -363,7 +370,7 @@ static int connect_all(struct virtio *v, struct bus *memory)
 	if (r < 0)
 		return r;
 	for (unsigned int i = 0; i < v->queue_count; i++) {
-		r = source_add(v, &v->queues[i].kick, kick_ready);
+		r = source_add(v, &v->queues[i].kick, virtio_kicked);
 		if (r < 0)
 			return r;
 		r = kick_assign(v->vm, base + VIRTIO_MMIO_QUEUE_NOTIFY, i, v->queues[i].kick.fd);
@@ -408,7 +415,7 @@ int virtio_init(struct virtio *v, struct vm *vm, struct loop *loop, struct bus *
 		.irq_sink = -1,
 	};
 	for (unsigned int i = 0; i < VIRTIO_QUEUES_MAX; i++) {
-		v->queues[i] = (struct virtio_queue){ .owner = v, .index = i, .kick.fd = -1 };
+		v->queues[i] = (struct virtio_queue){ .owner = v, .index = i, .kick.fd = -1, .call_fd = -1 };
 		virtq_reset(&v->queues[i].q, vm, setup->queue_size);
 	}
 	if (setup->queue_count > VIRTIO_QUEUES_MAX || setup->queue_size > VIRTQ_SIZE_MAX ||

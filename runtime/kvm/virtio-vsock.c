@@ -204,6 +204,7 @@ int vsock_new(const struct device_place *place, const struct vm_device_config *c
 			&setup);
 	if (r < 0)
 		return r;
-	*ret = (struct device){ .self = steal_ptr(&vsock), .free = vsock_free };
+	*ret = (struct device){ .virtio = &vsock->v, .self = vsock, .free = vsock_free };
+	vsock = NULL;
 	return 0;
 }

@@ -50,6 +50,7 @@ struct virtio_queue {
 	unsigned int index;
 	struct virtq q;
 	struct loop_source kick; /* an eventfd */
+	int call_fd; /* raises its interrupt, where each queue has one of its own (vhost-user.c); else -1 */
 };
 
 struct virtio {
@@ -97,6 +98,7 @@ void virtio_page_init(uint8_t *page);
 /*
  * virtio_init() - put a device into a slot
  * @v: outlives the machine's vcpus; embedded in the device's own struct
+ * @memory: NULL: its registers are another hypervisor's, who tells what is in them (vhost-user.h)
  * @page: as above
  *
  * Return: 0 or a recorded failure; virtio_done() may be called either way.
@@ -110,6 +112,9 @@ static inline bool virtio_has(const struct virtio *v, unsigned int bit)
 {
 	return v->driver_features >> bit & 1;
 }
+
+/* virtio_kicked() - what a queue's kick calls when it is ready. */
+void virtio_kicked(struct loop_source *source, uint32_t events);
 
 /* virtio_notify() - after pushes to queue @queue: an interrupt, if the driver wants it. With the lock held. */
 void virtio_notify(struct virtio *v, unsigned int queue);

@@ -67,7 +67,7 @@ static bool chain_walk(const struct virtq *q, uint16_t head, struct virtq_chain 
 	ret->head = head;
 	ret->readable = ret->writable = 0;
 	ret->readable_bytes = ret->writable_bytes = 0;
-	for (uint32_t steps = 0; steps < q->size; steps++) {
+	for (uint32_t steps = 0; steps < q->size && steps < VIRTQ_SIZE_MAX; steps++) {
 		const volatile struct vring_desc *from;
 		struct vring_desc desc;
 		bool writable;
@@ -101,7 +101,7 @@ static bool chain_walk(const struct virtq *q, uint16_t head, struct virtq_chain 
 			return true;
 		at = desc.next;
 	}
-	return false; /* longer than the table: a loop */
+	return false; /* longer than the table: a loop; or than any request that a driver makes */
 }
 
 static uint16_t pending(const struct virtq *q)

@@ -16,7 +16,10 @@
 
 struct vm;
 
-enum { VIRTQ_SIZE_MAX = 256 };
+enum {
+	VIRTQ_SIZE_MAX = 256, /* of a queue that we offer, and of one buffer in pieces */
+	VIRTQ_RING_MAX = 1024, /* of a queue behind another hypervisor's registers */
+};
 
 /* Named outcomes of virtq_next(). */
 enum { VIRTQ_EMPTY = 0, VIRTQ_CHAIN = 1, VIRTQ_BROKEN = 2 };

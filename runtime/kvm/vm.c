@@ -60,19 +60,24 @@ static int64_t now_us(void)
 	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
+int vm_begin(struct vm *vm)
+{
+	*vm = (struct vm){ .kvm_fd = -1, .fd = -1, .end_fd = -1, .born_us = now_us() };
+	vm->stats = &vm->own_stats;
+	vm->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return vm->end_fd < 0 ? fail(errno, "eventfd") : 0;
+}
+
 int vm_init(struct vm *vm, int kvm_fd)
 {
 	uint64_t pages = VM_KVM_PAGES;
-	int r;
+	int r = vm_begin(vm);
 
-	*vm = (struct vm){ .kvm_fd = kvm_fd, .fd = -1, .end_fd = -1, .born_us = now_us() };
-	vm->stats = &vm->own_stats;
-	r = capabilities_check(kvm_fd);
+	if (r == 0)
+		r = capabilities_check(kvm_fd);
 	if (r < 0)
 		return r;
-	vm->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (vm->end_fd < 0)
-		return fail(errno, "eventfd");
+	vm->kvm_fd = kvm_fd;
 	do /* a signal while it waits for others' grace periods makes it give up */
 		vm->fd = ioctl(kvm_fd, KVM_CREATE_VM, 0);
 	while (vm->fd < 0 && errno == EINTR);

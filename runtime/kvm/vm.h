@@ -56,6 +56,9 @@ struct vm {
 	void *kvm_count_argument;
 };
 
+/* vm_begin() - its end and its statistics alone, for one that is not KVM's. Return: as vm_init(). */
+int vm_begin(struct vm *vm);
+
 /*
  * vm_init() - make an empty machine with KVM's interrupt controllers
  * @kvm_fd: /dev/kvm; must stay open until vm_done()
