@@ -243,6 +243,8 @@ bats: all $(FAULTS) $(ATTACKS) $(TOOLS) $(HOSTILE)
 	$(Q)tests/check bats
 lab: all tests $(ATTACKS) $(TOOLS) $(HOSTILE)
 	$(Q)LAB=full tests/check lab
+emulated: all
+	$(Q)tests/check emulated
 engines: all
 	$(Q)tests/packages engines lab
 	$(Q)tests/check engines
@@ -287,6 +289,6 @@ uninstall:
 clean:
 	$(Q)rm -rf build
 
-.PHONY: all tests bench-programs fuzzers check unit bats lab engines oci lint fuzz fuzz-coverage faults power scale bench demo format man-fields install uninstall clean FORCE
+.PHONY: all tests bench-programs fuzzers check unit bats lab emulated engines oci lint fuzz fuzz-coverage faults power scale bench demo format man-fields install uninstall clean FORCE
 .SECONDARY:
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -22,6 +22,7 @@
 #include "runtime/base/proc.h"
 #include "runtime/kvm/attend.h"
 #include "runtime/kvm/config.h"
+#include "runtime/kvm/qemu.h"
 #include "runtime/kvm/vcpu.h"
 #include "runtime/kvm/vmm.h"
 
@@ -58,7 +59,7 @@ static int monitor(const struct vm_config *config)
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGSEGV, memory_gone);
 	(void)signal(SIGBUS, memory_gone);
-	r = vmm_run(config, &end);
+	r = config->hypervisor[0] ? qemu_run(config, &end) : vmm_run(config, &end);
 	if (r < 0)
 		return complain();
 	if (end == VM_END_POWEROFF)

@@ -37,6 +37,7 @@ enum {
 	MEMORY_DEFAULT = 512 << 20,
 	MEMORY_RESERVE = 64 << 20,
 	MEMORY_OVERHEAD = 64 << 20,
+	MEMORY_OVERHEAD_QEMU = 256 << 20, /* and what it translates without KVM */
 };
 
 #define CMDLINE \
@@ -70,25 +71,40 @@ static int cpu_check(void)
 	if (strstr(text, " vmx") || strstr(text, " svm"))
 		return 0;
 	return fail_plain(ENODEV, "vm: this processor has no hardware virtualisation (neither vmx nor svm in /proc/cpuinfo): "
-			  "its KVM cannot run a kernel");
+			  "its KVM cannot run a kernel; a QEMU in vm.hypervisor.path can");
 }
 
-static int kvm_open(struct machine *m, const struct bundle *bundle)
+#define REMEDY ", or a QEMU in vm.hypervisor.path"
+
+static int kvm_try(struct machine *m)
 {
 	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC), r;
 
-	(void)bundle;
 	if (fd < 0)
 		return errno == ENOENT ?
-			fail_plain(ENOENT, "vm: there is no /dev/kvm here: a virtual machine needs KVM") :
+			fail_plain(ENOENT, "vm: there is no /dev/kvm here: a virtual machine needs KVM" REMEDY) :
 			fail(errno, "vm: open '/dev/kvm'");
 	m->config.kvm_fd = machine_fd(fd, "/dev/kvm");
 	r = m->config.kvm_fd;
 	if (r < 0)
 		return r;
 	if (ioctl(m->config.kvm_fd, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
-		return fail_plain(ENODEV, "vm: '/dev/kvm' is not KVM as we know it");
+		return fail_plain(ENODEV, "vm: '/dev/kvm' is not KVM as we know it: a virtual machine needs that" REMEDY);
 	return cpu_check();
+}
+
+/* QEMU opens it by itself, when there is any use. */
+static int kvm_open(struct machine *m, const struct bundle *bundle)
+{
+	int r = kvm_try(m);
+
+	(void)bundle;
+	if (!m->spec->vm.hypervisor_path)
+		return r;
+	if (m->config.kvm_fd >= 0)
+		(void)close(m->config.kvm_fd);
+	m->config.kvm_fd = -1;
+	return machine_hypervisor(m, r == 0);
 }
 
 static int spec_judge(struct machine *m, const struct bundle *bundle)
@@ -131,20 +147,22 @@ static int program_open(const char *name, char **ret_path)
 static int cell_make(struct machine *m, const struct bundle *bundle)
 {
 	cleanup_fd int program = program_open(MONITOR_NAME, &m->monitor), dir = -1, file = -1;
+	const char *name;
 
 	(void)bundle;
 	if (program < 0)
 		return program;
-	if (mkdirat(m->cache, "cell", 0755) < 0 && errno != EEXIST)
+	name = strrchr(m->cell, '/') + 1;
+	if (mkdirat(m->cache, name, 0755) < 0 && errno != EEXIST)
 		return fail(errno, "make '%s'", m->cell);
-	dir = openat(m->cache, "cell", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	dir = openat(m->cache, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (dir < 0)
 		return fail(errno, "open '%s'", m->cell);
 	file = openat(dir, MONITOR_NAME, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0755);
 	if (file < 0 || (mkdirat(dir, "proc", 0755) < 0 && errno != EEXIST) ||
 	    (mkdirat(dir, "dev", 0755) < 0 && errno != EEXIST))
 		return fail(errno, "fill '%s'", m->cell);
-	return 0;
+	return m->config.hypervisor[0] ? machine_hypervisor_points(m, dir) : 0;
 }
 
 static int kernel_open(struct machine *m, const struct bundle *bundle)
@@ -207,11 +225,14 @@ static int hardware_choose(struct machine *m, const struct bundle *bundle)
 
 static int spec_split(struct machine *m, const struct bundle *bundle)
 {
+	long long overhead = m->config.hypervisor[0] ? MEMORY_OVERHEAD_QEMU : MEMORY_OVERHEAD;
 	const struct vm_cell_parts parts = {
 		.root = m->cell,
 		.monitor = m->monitor,
-		.memory = m->spec->linux_.resources.memory_max > 0 ? (long long)m->config.memory + MEMORY_OVERHEAD : 0,
+		.memory = m->spec->linux_.resources.memory_max > 0 ? (long long)m->config.memory + overhead : 0,
 		.pmem = m->pmem,
+		.shown = &m->shown,
+		.kvm = m->config.hypervisor_kvm,
 	};
 
 	return vm_split(m->spec, bundle->folder, IN_VM_SHARES, &parts, &m->split);
@@ -235,6 +256,12 @@ static int shares_open(struct machine *m, const struct bundle *bundle)
 		m->config.share_count = (uint32_t)i + 1;
 	}
 	return 0;
+}
+
+static int hypervisor_files(struct machine *m, const struct bundle *bundle)
+{
+	(void)bundle;
+	return m->config.hypervisor[0] ? machine_hypervisor_files(m) : 0;
 }
 
 /* With --debug the guest's kernel is heard, on our standard error. */
@@ -271,7 +298,7 @@ static int cache_open(struct machine *m, const char *data)
 	int r = str_format(&path, "%s/vm", data);
 
 	if (r == 0)
-		r = str_format(&m->cell, "%s/vm/cell", data);
+		r = str_format(&m->cell, "%s/vm/cell%s", data, m->spec->vm.hypervisor_path ? "-qemu" : "");
 	if (r < 0)
 		return r;
 	m->cache = state_root_open(path);
@@ -289,6 +316,7 @@ static int (*const steps[])(struct machine *m, const struct bundle *bundle) = {
 	initramfs_open, /* and this, what is on the disks */
 	shares_open,
 	machine_disks_open,
+	hypervisor_files,
 	cmdline_write,
 };
 
@@ -350,6 +378,7 @@ static void machine_done(struct machine *m)
 	vm_split_done(&m->split);
 	free(m->monitor);
 	free(m->cell);
+	str_list_done(&m->shown);
 }
 
 static int options_check(const struct container_options *options)

@@ -13,6 +13,7 @@
 
 #include <jansson.h>
 
+#include "runtime/base/str.h"
 #include "runtime/kvm/channel.h"
 #include "runtime/kvm/config.h"
 #include "runtime/spec-vm-split.h"
@@ -37,6 +38,7 @@ struct machine {
 	char *monitor, *cell;		/* paths */
 	bool pmem;			/* images among the layers become memory of the guest */
 	uint64_t image_bytes;		/* of these */
+	struct str_list shown;		/* the host's folders and files in a cell with a hypervisor, read-only */
 	int cache;			/* where kernels and archives are kept */
 	int sealed;			/* the configuration; made by machine_listen() */
 };
@@ -81,6 +83,20 @@ int machine_disks_open(struct machine *machine, const struct bundle *bundle);
  * Return: 0 or a recorded failure.
  */
 int machine_network(struct machine *machine, const struct container_place *place, struct network_hold *hold, const char *id);
+
+/*
+ * machine_hypervisor() - a step of the machine's: the program that vm.hypervisor names takes our monitor's part
+ * @kvm: whether this host's KVM runs a kernel
+ *
+ * Return: 0 with the configuration's part about it and @shown filled, or a recorded failure.
+ */
+int machine_hypervisor(struct machine *machine, bool kvm);
+
+/* machine_hypervisor_points() - what its cell's root needs below it. @cell: that folder. Return: 0 or a recorded failure. */
+int machine_hypervisor_points(const struct machine *machine, int cell);
+
+/* machine_hypervisor_files() - what it opens by itself, opened already, is such that it can. Return: 0 or a recorded failure. */
+int machine_hypervisor_files(struct machine *machine);
 
 /* machine_fd() - @fd at a number that the configuration can name; negative ones pass. Return: the fd or a recorded failure. */
 int machine_fd(int fd, const char *what);

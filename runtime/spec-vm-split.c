@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "runtime/base/json.h"
 #include "runtime/bundle.h"
@@ -243,6 +244,18 @@ static json_t *cell_mounts(const struct vm_cell_parts *parts)
 			 "nosuid", "nodev");
 }
 
+/* What another hypervisor's program needs to run. */
+static int cell_shown(json_t *outer, const struct vm_cell_parts *parts)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && parts->shown && i < parts->shown->count; i++)
+		r = short_append(json_object_get(outer, "mounts"),
+				 json_pack("{s:s, s:s, s:s, s:[s,s,s,s]}", "destination", parts->shown->items[i], "type", "bind",
+					   "source", parts->shown->items[i], "options", "bind", "ro", "nosuid", "nodev"));
+	return r;
+}
+
 /* The attendant's terminal comes from the cell, as any container's does from the container. */
 static int cell_terminals(json_t *outer)
 {
@@ -308,24 +321,45 @@ static int outer_linux(json_t *outer, json_t *doc)
 	return r < 0 ? r : short_append(json_object_get(linux_, "namespaces"), json_pack("{s:s}", "type", "user"));
 }
 
+/* Whether the bound may be raised only the kernel knows; where it may not, fewer have to do. */
+static json_int_t monitor_files(void)
+{
+	struct rlimit now, raised;
+
+	if (getrlimit(RLIMIT_NOFILE, &now) < 0 || now.rlim_max >= MONITOR_FILES)
+		return MONITOR_FILES;
+	raised = (struct rlimit){ .rlim_cur = now.rlim_cur, .rlim_max = MONITOR_FILES };
+	if (setrlimit(RLIMIT_NOFILE, &raised) < 0)
+		return (json_int_t)now.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &now);
+	return MONITOR_FILES;
+}
+
 static int outer_process(json_t *outer, json_t *doc)
 {
 	static const char *const names[] = { "oomScoreAdj", "terminal", "consoleSize", NULL };
 	json_t *process = short_section(outer, "process");
+	json_int_t files = monitor_files();
 	int r = process ? members_copy(process, json_object_get(doc, "process"), names) : -ENOMEM;
 
-	return r < 0 ? r : short_set(process, "rlimits", json_pack("[{s:s, s:i, s:i}]", "type", "RLIMIT_NOFILE", "soft",
-								    MONITOR_FILES, "hard", MONITOR_FILES));
+	return r < 0 ? r : short_set(process, "rlimits", json_pack("[{s:s, s:I, s:I}]", "type", "RLIMIT_NOFILE", "soft", files,
+								    "hard", files));
 }
 
 static int outer_make(struct vm_split *split, json_t *doc, const struct vm_cell_parts *parts)
 {
 	static const char *const names[] = { "hooks", NULL };
 	cleanup_json json_t *v = cell_document(parts), *outer = NULL;
-	int r = v ? spec_expand(v, NULL, NULL, "/", &outer) : fail(ENOMEM, "make a spec");
+	int r = v ? 0 : fail(ENOMEM, "make a spec");
 
+	if (r == 0 && parts->kvm)
+		r = short_set(v, "devices", json_pack("[s]", "/dev/kvm"));
+	if (r == 0)
+		r = spec_expand(v, NULL, NULL, "/", &outer);
 	if (r == 0)
 		r = short_set(outer, "mounts", cell_mounts(parts));
+	if (r == 0)
+		r = cell_shown(outer, parts);
 	if (r == 0 && json_is_true(json_object_get(json_object_get(doc, "process"), "terminal")))
 		r = cell_terminals(outer);
 	if (r == 0)

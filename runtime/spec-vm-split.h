@@ -51,6 +51,8 @@ struct vm_cell_parts {
 	const char *monitor;	/* nacelle-vmm, a path on the host */
 	long long memory;	/* bytes that the cell may use at most, or 0 */
 	bool pmem;		/* layers that are files can be memory of the guest */
+	const struct str_list *shown; /* folders and files of the host that are seen in it at their places, read-only */
+	bool kvm;		/* it has the device /dev/kvm */
 };
 
 /*

@@ -30,12 +30,19 @@ static const struct json_field hardware_fields[] = {
 	{ 0 },
 };
 
+static const struct json_field hypervisor_fields[] = {
+	{ "path", json_get_string, VM(hypervisor_path), JSON_REQUIRED | JSON_NOT_EMPTY | JSON_ABSOLUTE, NULL,
+	  "the program of a QEMU, qemu-system-x86_64, which needs no KVM" },
+	{ "parameters", json_get_strings, VM(hypervisor_parameters), 0, NULL, "added to its command line" },
+	{ 0 },
+};
+
 const struct json_field spec_vm_fields[] = {
 	{ "kernel", json_get_object, 0, 0, kernel_fields, "the guest's kernel" },
 	{ "hwConfig", json_get_object, 0, 0, hardware_fields, "the machine" },
 	{ "ksm", json_get_bool, VM(ksm), 0, NULL,
 	  "ours: the host may merge its memory with that of other machines (KSM); absent: false" },
-	{ "hypervisor", json_refuse, 0, 0, NULL, "another monitor than ours" },
+	{ "hypervisor", json_get_object, 0, 0, hypervisor_fields, "another monitor than ours" },
 	{ "image", json_refuse, 0, 0, NULL, "a disk image as the root" },
 	{ 0 },
 };

@@ -225,6 +225,8 @@ struct spec *spec_free(struct spec *spec)
 	str_list_done(&spec->annotations);
 	free(spec->vm.kernel_path);
 	str_list_done(&spec->vm.kernel_parameters);
+	free(spec->vm.hypervisor_path);
+	str_list_done(&spec->vm.hypervisor_parameters);
 	json_decref(spec->json);
 	free(spec);
 	return NULL;

@@ -180,6 +180,8 @@ struct spec_vm {
 	bool set;
 	char *kernel_path;		/* NULL: one of the distribution's */
 	struct str_list kernel_parameters;
+	char *hypervisor_path;		/* NULL: our own monitor */
+	struct str_list hypervisor_parameters;
 	int64_t vcpus, memory;		/* SPEC_UNSET: as linux.resources has it; memory in bytes */
 	bool ksm;			/* the host may merge its memory */
 };

@@ -220,7 +220,7 @@ static int archive_make(const struct vm_kernel *kernel, const struct str_list *m
 
 	if (r < 0)
 		return r;
-	fd = openat(cache, fresh, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = openat(cache, fresh, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0)
 		return fail(errno, "make '%s'", fresh);
 	a.fd = fd;

@@ -89,7 +89,7 @@ static int unpack_to(int fd, off_t at, uint64_t size, int cache, const char *nam
 
 	if (r < 0)
 		return r;
-	to = openat(cache, fresh, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	to = openat(cache, fresh, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (to < 0)
 		return fail(errno, "make '%s'", fresh);
 	r = vm_unpack(fd, at, size, to);

@@ -275,12 +275,14 @@ static void interfaces(const struct usage *u)
 static void machine(const struct vm_stats *s)
 {
 	begin("vm", '{');
-	begin("exits", '{');
-	for (unsigned int i = 0; i < VM_EXIT_KINDS; i++)
-		number(vm_exit_name(i), s->exits[i]);
-	end('}');
-	number("kvm_exits", s->kvm_exits);
-	number("kvm_faults", s->kvm_faults);
+	if (!s->other) {
+		begin("exits", '{');
+		for (unsigned int i = 0; i < VM_EXIT_KINDS; i++)
+			number(vm_exit_name(i), s->exits[i]);
+		end('}');
+		number("kvm_exits", s->kvm_exits);
+		number("kvm_faults", s->kvm_faults);
+	}
 	number("memory_returned", s->returned);
 	end('}');
 }

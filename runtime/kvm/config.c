@@ -62,7 +62,7 @@ static int fds_check(const struct vm_config *config)
 		int fd;
 		bool needed;
 	} fds[] = {
-		{ "/dev/kvm", config->kvm_fd, true },
+		{ "/dev/kvm", config->kvm_fd, !config->hypervisor[0] },
 		{ "kernel", config->kernel_fd, true },
 		{ "initrd", config->initrd_fd, false },
 		{ "statistics", config->stats_fd, false },
@@ -91,6 +91,24 @@ static int attend_check(const struct vm_config *config)
 					  config->attend_fd[i]);
 	return fd_is_open(config->attend_text) ? 0 :
 	       fail_plain(EBADF, "attendant: descriptor %d is not open", config->attend_text);
+}
+
+static int hypervisor_check(const struct vm_config *config)
+{
+	const char *at = config->hypervisor_parameters, *end = at + sizeof(config->hypervisor_parameters);
+
+	if (!memchr(config->hypervisor, '\0', sizeof(config->hypervisor)))
+		return fail_plain(EINVAL, "the hypervisor's path has no end");
+	if (config->hypervisor_kvm > 1)
+		return fail_plain(EINVAL, "hypervisor_kvm: neither 0 nor 1");
+	for (uint32_t i = 0; i < config->hypervisor_parameter_count; i++) {
+		const char *nul = at < end ? memchr(at, '\0', (size_t)(end - at)) : NULL;
+
+		if (!nul)
+			return fail_plain(EINVAL, "the hypervisor's parameters have no end");
+		at = nul + 1;
+	}
+	return 0;
 }
 
 static int shares_check(const struct vm_config *config)
@@ -142,6 +160,8 @@ int vm_config_check(const struct vm_config *config)
 	r = shares_check(config);
 	if (r == 0)
 		r = attend_check(config);
+	if (r == 0)
+		r = hypervisor_check(config);
 	if (r < 0)
 		return r;
 	for (unsigned int i = 0; i < config->device_count; i++) {

@@ -17,7 +17,7 @@
 
 enum {
 	VM_CONFIG_FD = 3,
-	VM_CONFIG_VERSION = 4,
+	VM_CONFIG_VERSION = 5,
 	VM_VCPUS_MAX = 16,
 	VM_DEVICES_MAX = 16,
 	VM_CMDLINE_SIZE = 2048, /* the kernel's own limit, the NUL included */
@@ -26,6 +26,8 @@ enum {
 	VM_SHARES_MAX = 32,
 	VM_SHARE_NAME_SIZE = 64,
 	VM_ATTEND_FDS = 4,
+	VM_HYPERVISOR_SIZE = 256,
+	VM_PARAMETERS_SIZE = 2048,
 };
 
 /* Guest memory is a multiple of this, so that the host can back all of it with large pages. */
@@ -95,7 +97,7 @@ struct vm_share_config {
 /*
  * struct vm_config - one virtual machine
  *
- * @kvm_fd: /dev/kvm, opened for reading and writing
+ * @kvm_fd: /dev/kvm, opened for reading and writing; -1 with a hypervisor
  * @kernel_fd: an ELF image, never compressed
  * @initrd_fd: or -1
  * @stats_fd: a shared memfd of sizeof(struct vm_stats) that the monitor keeps up to date, or -1
@@ -106,6 +108,9 @@ struct vm_share_config {
  *      then opens /proc/self/fd, @proc_fd, by itself: its number is not known before
  * @terminal: 0, or 1: the attendant's standard streams are a terminal of its own
  * @mergeable: 0, or 1: the host's kernel may merge pages of its memory with others of the same content (KSM)
+ * @hypervisor: "", or the path of the QEMU that runs the machine in our place (runtime/kvm/qemu.h)
+ * @hypervisor_kvm: 1: with the /dev/kvm of its file system, 0: without
+ * @hypervisor_parameters: so many strings one after the other, added to its command line
  */
 struct vm_config {
 	uint32_t magic, version, size;
@@ -122,6 +127,9 @@ struct vm_config {
 	uint32_t device_count;
 	struct vm_device_config devices[VM_DEVICES_MAX];
 	char cmdline[VM_CMDLINE_SIZE];
+	char hypervisor[VM_HYPERVISOR_SIZE];
+	uint32_t hypervisor_kvm, hypervisor_parameter_count;
+	char hypervisor_parameters[VM_PARAMETERS_SIZE];
 };
 
 /*

@@ -23,6 +23,7 @@ static const char *const end_texts[VM_END_REASONS] = {
 	[VM_END_HALTED] = "the guest halted for good",
 	[VM_END_KVM] = "KVM cannot go on with the guest",
 	[VM_END_MONITOR] = "the monitor failed",
+	[VM_END_HYPERVISOR] = "the hypervisor failed",
 	[VM_END_ASKED] = "it was asked to end",
 };
 

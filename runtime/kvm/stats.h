@@ -32,6 +32,7 @@ enum vm_end_reason {
 	VM_END_KVM, /* KVM cannot go on with the guest */
 	VM_END_MONITOR, /* a failure of the monitor itself */
 	VM_END_ASKED, /* somebody outside asked */
+	VM_END_HYPERVISOR, /* another hypervisor's process failed */
 	VM_END_REASONS,
 };
 
@@ -46,6 +47,7 @@ struct vm_stats {
 	uint64_t kvm_faults; /* second-level page faults (pf_fixed); likewise */
 	uint32_t end; /* enum vm_end_reason */
 	uint32_t said_hello; /* 1: the following are known */
+	uint32_t other, unused; /* other is 1: the machine is another hypervisor's, who counts no exits and faults here */
 	uint64_t hello_us; /* from the machine's making to the agent's first word */
 	uint64_t hello_exits, hello_kvm_exits, hello_kvm_faults; /* until then */
 };

@@ -94,7 +94,8 @@ static void test_what_the_document_must_have(void)
 static void test_what_comes_later_is_refused_by_name(void)
 {
 	texts_refused((struct refusal[]){
-		{ "{" MINIMAL ", 'vm': {'hypervisor': {'path': '/k'}}}", "vm.hypervisor: not supported yet" },
+		{ "{" MINIMAL ", 'vm': {'hypervisor': {'path': 'k'}}}", "vm.hypervisor.path: " },
+		{ "{" MINIMAL ", 'vm': {'hypervisor': {}}}", "vm.hypervisor" },
 		{ "{" MINIMAL ", 'vm': {'kernel': {'path': 'k'}}}", "vm.kernel.path: " },
 		{ "{" MINIMAL ", 'vm': {'hwConfig': {'vcpus': 0}}}", "vm.hwConfig.vcpus: " },
 		{ "{" MINIMAL ", 'windows': {'servicing': true}}", "windows: is for Windows" },
