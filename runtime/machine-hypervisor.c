@@ -73,6 +73,19 @@ static int shown_choose(struct machine *m, const char *program)
 	return r < 0 ? r : str_list_add(&m->shown, folder);
 }
 
+/* It is opened by QEMU, which is nobody with that device's group. */
+static int kvm_judge(void)
+{
+	struct stat st;
+
+	if (stat("/dev/kvm", &st) < 0)
+		return fail(errno, "look at '/dev/kvm'");
+	if ((st.st_mode & (S_IRGRP | S_IWGRP)) == (S_IRGRP | S_IWGRP) || (st.st_mode & (S_IROTH | S_IWOTH)) == (S_IROTH | S_IWOTH))
+		return 0;
+	return fail_plain(EACCES, "vm.hypervisor: '/dev/kvm' is for root alone (mode %04o), and QEMU is not run as root: give it a group "
+			  "that may read and write, as udev does", st.st_mode & 07777);
+}
+
 int machine_hypervisor(struct machine *m, bool kvm)
 {
 	const char *path = m->spec->vm.hypervisor_path;
@@ -93,7 +106,12 @@ int machine_hypervisor(struct machine *m, bool kvm)
 	m->config.hypervisor_kvm = kvm;
 	if (!kvm)
 		log_debug("vm: no KVM that runs a kernel: QEMU emulates the processor");
-	r = parameters_take(m);
+	if (m->spec->vm.ksm)
+		return fail_plain(ENOTSUP, "vm.ksm: not with vm.hypervisor.path: QEMU's memory is shared with our devices, and the host's "
+				  "kernel merges none that is shared");
+	r = kvm ? kvm_judge() : 0;
+	if (r == 0)
+		r = parameters_take(m);
 	return r < 0 ? r : shown_choose(m, program);
 }
 

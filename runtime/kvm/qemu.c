@@ -159,7 +159,7 @@ static int become_nobody(const struct vm_config *config)
 	gid_t group = NOBODY;
 	struct stat st;
 
-	if (config->hypervisor_kvm && stat("/dev/kvm", &st) == 0)
+	if (config->hypervisor_kvm && stat("/dev/kvm", &st) == 0 && (st.st_mode & S_IRWXG) >= (S_IRGRP | S_IWGRP))
 		group = st.st_gid;
 	if (setgroups(0, NULL) < 0 || setresgid(group, group, group) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0)
 		return fail(errno, "become nobody");
