@@ -202,11 +202,12 @@ $(ATTACKS): $(B)/attack/%: tests/attack/%.c tests/attack/attack.h
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -I. -O1 -Wall -Wextra -Wshadow -Wformat=2 -Werror -static -o $@ $<
 
-# what bats tests talk to
+# what bats tests talk to; this one inside a guest
+$(B)/tools/vsock-cid: TOOLF := -static
 $(TOOLS): $(B)/tools/%: tests/tools/%.c
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -O1 -Wall -Wextra -Wshadow -Wformat=2 -Werror -o $@ $<
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -O1 -Wall -Wextra -Wshadow -Wformat=2 -Werror $(TOOLF) -o $@ $<
 
 # fuzzers are linked from what the sanitizers' build compiles (SAN=1). A library: a fuzzer has only the code that it reaches,
 # and may stand in for what needs a kernel (KVM, systemd)

@@ -2,7 +2,8 @@
 /*
  * nacelle-vmm: the monitor of one virtual machine. It takes no argument: all it works with are the
  * descriptors that a sealed configuration on descriptor 3 names. It ends when the machine does: with 0
- * when the guest switched itself off, else with 125 and a line that says why.
+ * when the guest switched itself off, or is in the template that was asked for, else with 125 and a line that
+ * says why; or with 1 when the guest ended before it came to be a template.
  *
  * Attended, it is two processes: the first runs a container in the guest and has its standard streams,
  * its signals and its exit status; the second is the monitor.
@@ -62,8 +63,10 @@ static int monitor(const struct vm_config *config)
 	r = config->hypervisor[0] ? qemu_run(config, &end) : vmm_run(config, &end);
 	if (r < 0)
 		return complain();
-	if (end == VM_END_POWEROFF)
+	if (end == (config->template_use == VM_TEMPLATE_MAKE ? VM_END_TEMPLATE : VM_END_POWEROFF))
 		return EXIT_SUCCESS;
+	if (config->template_use == VM_TEMPLATE_MAKE)
+		return EXIT_FAILURE; /* another try would end so as well */
 	(void)fail_plain(EXIT_FAILURE, "%s", vm_end_text(end));
 	return complain();
 }

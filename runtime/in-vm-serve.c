@@ -226,13 +226,23 @@ static int signals_make(void)
 int in_vm_serve(void)
 {
 	struct agent agent = { .listener = listener_make() };
+	struct in_vm_slots slots;
 	bool ended = false;
+	int r;
 
 	if (agent.listener < 0)
 		return agent.listener;
 	agent.signals = signals_make();
 	if (agent.signals < 0)
 		return agent.signals;
+	r = in_vm_born(&slots);
+	if (r < 0)
+		return r;
+	r = in_vm_slots_bind(&slots);
+	if (r == 0)
+		r = in_vm_attach();
+	if (r < 0)
+		return r;
 	doorbell_ring();
 	while (!ended) {
 		struct pollfd wait[] = {

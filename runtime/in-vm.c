@@ -166,26 +166,43 @@ static int links_make(void)
 	return 0;
 }
 
-static const struct {
+struct step {
 	const char *name;
 	int (*run)(void);
-} steps[] = {
-	{ "load the modules",           modules_load       },
-	{ "make a root",                root_make          },
-	{ "mount the rest",             rest_mount         },
-	{ "enable cgroup controllers",  controllers_enable },
-	{ "mount the shares",           shares_mount       },
-	{ "make nodes for disks",       in_vm_disks_make   },
-	{ "make links",                 links_make         },
 };
 
-int in_vm_prepare(void)
+static int steps_run(const struct step *steps, size_t count)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+	for (size_t i = 0; i < count; i++) {
 		int r = steps[i].run();
 
 		if (r < 0)
 			return fail_in(r, "%s", steps[i].name);
 	}
 	return 0;
+}
+
+/* What every machine with this kernel and agent has; a template is taken behind it. */
+static const struct step prepare_steps[] = {
+	{ "load the modules",           modules_load       },
+	{ "make a root",                root_make          },
+	{ "mount the rest",             rest_mount         },
+	{ "enable cgroup controllers",  controllers_enable },
+	{ "make links",                 links_make         },
+};
+
+/* What is of one machine alone. */
+static const struct step attach_steps[] = {
+	{ "mount the shares",           shares_mount       },
+	{ "make nodes for disks",       in_vm_disks_make   },
+};
+
+int in_vm_prepare(void)
+{
+	return steps_run(prepare_steps, ARRAY_SIZE(prepare_steps));
+}
+
+int in_vm_attach(void)
+{
+	return steps_run(attach_steps, ARRAY_SIZE(attach_steps));
 }

@@ -19,8 +19,27 @@
 /* By which tag the file server is found. */
 #define IN_VM_TAG "nacelle"
 
-/* in_vm_prepare() - from the first file system to a machine with a root, cgroups and shares. Return: 0 or a recorded failure. */
+/* in_vm_prepare() - from the first file system to a machine with a root and cgroups, and nothing of the container's. Return: 0 or a recorded failure. */
 int in_vm_prepare(void);
+
+/* struct in_vm_slots - devices that the kernel has not found; count 0: it has found all */
+struct in_vm_slots {
+	uint32_t first, count;
+};
+
+/*
+ * in_vm_born() - a machine that is to be a template becomes one here, and its clones go on from here
+ *
+ * Before anything random was drawn or kept. Return: 0, or a recorded failure: a clone that could not be made
+ * another machine than its template.
+ */
+int in_vm_born(struct in_vm_slots *ret);
+
+/* in_vm_slots_bind() - let the driver look at them again. Return: 0 or a recorded failure. */
+int in_vm_slots_bind(const struct in_vm_slots *slots);
+
+/* in_vm_attach() - the host's folders and disks, when their devices are there. Return: 0 or a recorded failure. */
+int in_vm_attach(void);
 
 /* in_vm_disks_make() - a step of the preparation: nodes for the disks. Return: 0 or a recorded failure. */
 int in_vm_disks_make(void);

@@ -106,6 +106,8 @@ int machine_hypervisor(struct machine *m, bool kvm)
 	m->config.hypervisor_kvm = kvm;
 	if (!kvm)
 		log_debug("vm: no KVM that runs a kernel: QEMU emulates the processor");
+	if (m->spec->vm.template == SPEC_TEMPLATE_WANTED)
+		return fail_plain(ENOTSUP, "vm.template: not with vm.hypervisor.path: a machine of QEMU's always boots");
 	if (m->spec->vm.ksm)
 		return fail_plain(ENOTSUP, "vm.ksm: not with vm.hypervisor.path: QEMU's memory is shared with our devices, and the host's "
 				  "kernel merges none that is shared");

@@ -136,7 +136,7 @@ int machine_hand_over(const struct machine *m, int *const *mine, size_t count)
 {
 	const struct vm_config *c = &m->config;
 	const int fds[] = {
-		c->kvm_fd, c->kernel_fd, c->initrd_fd, c->serial_fd, c->stats_fd, c->attend_text,
+		c->kvm_fd, c->kernel_fd, c->initrd_fd, c->serial_fd, c->stats_fd, c->attend_text, c->template_fd,
 	};
 	int r = 0;
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@
 #include "runtime/spec.h"
 #include "runtime/state.h"
 #include "runtime/vm-initramfs.h"
+#include "runtime/vm-template.h"
 
 #define MONITOR_NAME "nacelle-vmm"
 #define AGENT_NAME   "nacelle-guest"
@@ -32,7 +34,6 @@
 enum {
 	FD_FIRST = 16,
 	CPUINFO_MAX = 16 << 20,
-	GUEST_CID = 3,
 	DEVICES = 4, /* that each machine has; disks follow */
 	MEMORY_DEFAULT = 512 << 20,
 	MEMORY_RESERVE = 64 << 20,
@@ -292,6 +293,27 @@ static int cmdline_write(struct machine *m, const struct bundle *bundle)
 	return m->config.serial_fd < 0 ? m->config.serial_fd : 0;
 }
 
+/* A number that no other machine is likely to have; 3 is the templates'. Nothing depends on it but the guest's view of itself. */
+static int number_choose(struct machine *m, const struct bundle *bundle)
+{
+	uint32_t number;
+
+	(void)bundle;
+	if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number))
+		return fail(errno, "choose a number for the machine");
+	m->config.devices[0].cid = 4 + number % 0x7ffffff0;
+	return 0;
+}
+
+/* With --debug the guest's kernel shall be heard, which a clone's has said all already. */
+static int template_use(struct machine *m, const struct bundle *bundle)
+{
+	(void)bundle;
+	if (m->spec->vm.template == SPEC_TEMPLATE_WANTED && !log_is_debug())
+		vm_template_use(&m->config, m->cache, m->monitor);
+	return 0;
+}
+
 static int cache_open(struct machine *m, const char *data)
 {
 	cleanup_free char *path = NULL;
@@ -318,6 +340,8 @@ static int (*const steps[])(struct machine *m, const struct bundle *bundle) = {
 	machine_disks_open,
 	hypervisor_files,
 	cmdline_write,
+	number_choose,
+	template_use, /* when all is known that a template depends on */
 };
 
 /* --- as a whole ----------------------------------------------------------------------------------- */
@@ -342,12 +366,14 @@ static void machine_init(struct machine *m, const struct spec *spec)
 			.attended = 1,
 			.attend_fd = { -1, -1, -1, -1 },
 			.attend_text = -1,
+			.template_fd = -1,
 			.device_count = DEVICES,
 			.devices = {
-				{ .kind = VM_DEVICE_VSOCK, .cid = GUEST_CID, .fd = { -1, -1 } },
-				{ .kind = VM_DEVICE_FS, .tag = IN_VM_TAG, .fd = { -1, -1 } },
+				{ .kind = VM_DEVICE_VSOCK, .fd = { -1, -1 } },
 				{ .kind = VM_DEVICE_RNG, .fd = { -1, -1 } },
 				{ .kind = VM_DEVICE_BALLOON, .fd = { -1, -1 } },
+				/* up to here they are a template's, from here on the container's */
+				{ .kind = VM_DEVICE_FS, .tag = IN_VM_TAG, .fd = { -1, -1 } },
 			},
 		},
 	};
@@ -363,7 +389,8 @@ static void machine_done(struct machine *m)
 {
 	const struct vm_config *c = &m->config;
 	const int fds[] = {
-		c->kvm_fd, c->kernel_fd, c->initrd_fd, c->serial_fd, c->stats_fd, c->attend_text, m->cache, m->sealed,
+		c->kvm_fd, c->kernel_fd, c->initrd_fd, c->serial_fd, c->stats_fd, c->attend_text, c->template_fd,
+		m->cache, m->sealed,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)

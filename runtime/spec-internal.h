@@ -68,6 +68,7 @@ json_getter spec_get_text; /* (char *): a string; an empty one counts as absent 
 json_getter spec_get_words;
 extern const struct spec_getter spec_scheduling_getters[];
 extern const struct spec_getter spec_machine_getters[];
+extern const struct spec_getter spec_vm_getters[];
 
 /* spec_mount_option() - name of the n-th mount option that we know, or NULL. */
 const char *spec_mount_option(size_t n);

@@ -5,6 +5,11 @@
  */
 #include "runtime/spec-internal.h"
 
+#include <errno.h>
+#include <stdlib.h>
+
+#include "runtime/base/str.h"
+
 #define VM(member) offsetof(struct spec_vm, member)
 
 static const struct json_range vcpus_range = { 1, 16 };
@@ -37,14 +42,30 @@ static const struct json_field hypervisor_fields[] = {
 	{ 0 },
 };
 
+static int get_template(const struct json_at *at, json_t *v, void *target, const struct json_field *field)
+{
+	bool wanted = false;
+	int r = json_get_bool(at, v, &wanted, field);
+
+	*(enum spec_template *)target = wanted ? SPEC_TEMPLATE_WANTED : SPEC_TEMPLATE_NEVER;
+	return r;
+}
+
 const struct json_field spec_vm_fields[] = {
 	{ "kernel", json_get_object, 0, 0, kernel_fields, "the guest's kernel" },
 	{ "hwConfig", json_get_object, 0, 0, hardware_fields, "the machine" },
 	{ "ksm", json_get_bool, VM(ksm), 0, NULL,
 	  "ours: the host may merge its memory with that of other machines (KSM); absent: false" },
+	{ "template", get_template, VM(template), 0, NULL,
+	  "ours: whether it may begin as a copy of a machine that has booted; absent: false" },
 	{ "hypervisor", json_get_object, 0, 0, hypervisor_fields, "another monitor than ours" },
 	{ "image", json_refuse, 0, 0, NULL, "a disk image as the root" },
 	{ 0 },
+};
+
+const struct spec_getter spec_vm_getters[] = {
+	{ get_template, "boolean", SPEC_LEAF },
+	{ NULL, NULL, SPEC_LEAF },
 };
 
 int spec_get_vm(const struct json_at *at, json_t *v, void *target, const struct json_field *field)
@@ -53,4 +74,44 @@ int spec_get_vm(const struct json_at *at, json_t *v, void *target, const struct 
 
 	vm->set = true;
 	return json_object_read(at, v, field->arg, 0, vm);
+}
+
+/* Return: the document's section, or NULL and a recorded failure. */
+static json_t *section(const struct spec *spec, const char *option)
+{
+	if (spec->vm.set)
+		return json_object_get(spec->json, "vm");
+	(void)fail_plain(EINVAL, "%s is about a virtual machine, and this container has none (\"vm\", --vm)", option);
+	return NULL;
+}
+
+int spec_vm_template(struct spec *spec, bool wanted)
+{
+	json_t *vm = section(spec, wanted ? "--template" : "--no-template");
+
+	if (!vm)
+		return -EINVAL;
+	spec->vm.template = wanted ? SPEC_TEMPLATE_WANTED : SPEC_TEMPLATE_NEVER;
+	return json_object_set_new(vm, "template", json_boolean(wanted)) < 0 ? fail(ENOMEM, "change the spec") : 0;
+}
+
+int spec_vm_hypervisor(struct spec *spec, const char *path)
+{
+	json_t *vm = section(spec, "--hypervisor"), *to;
+	char *copy = NULL;
+	int r;
+
+	if (!vm)
+		return -EINVAL;
+	if (*path != '/')
+		return fail_plain(EINVAL, "--hypervisor: '%s' is not an absolute path", path);
+	r = str_copy(&copy, path);
+	if (r < 0)
+		return r;
+	free(spec->vm.hypervisor_path);
+	spec->vm.hypervisor_path = copy;
+	to = json_object_get(vm, "hypervisor");
+	if (!to && json_object_set_new(vm, "hypervisor", json_object()) == 0)
+		to = json_object_get(vm, "hypervisor");
+	return !to || json_object_set_new(to, "path", json_string(path)) < 0 ? fail(ENOMEM, "change the spec") : 0;
 }

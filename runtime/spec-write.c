@@ -30,7 +30,7 @@ static const struct spec_getter json_getters[] = {
 static const struct spec_getter *const getter_lists[] = {
 	json_getters,       spec_root_getters,  spec_process_getters,
 	spec_mount_getters, spec_linux_getters, spec_resources_getters,
-	spec_scheduling_getters, spec_machine_getters,
+	spec_scheduling_getters, spec_machine_getters, spec_vm_getters,
 };
 
 static const struct spec_getter *getter_find(json_getter *get)

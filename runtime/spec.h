@@ -175,6 +175,13 @@ struct spec_linux {
 	char *mount_label;		/* NULL: none */
 };
 
+/* Whether a machine begins as a copy of one that has booted. */
+enum spec_template {
+	SPEC_TEMPLATE_FREE,		/* not said */
+	SPEC_TEMPLATE_WANTED,		/* refused where it cannot be */
+	SPEC_TEMPLATE_NEVER,
+};
+
 /* A kernel of its own. */
 struct spec_vm {
 	bool set;
@@ -184,6 +191,7 @@ struct spec_vm {
 	struct str_list hypervisor_parameters;
 	int64_t vcpus, memory;		/* SPEC_UNSET: as linux.resources has it; memory in bytes */
 	bool ksm;			/* the host may merge its memory */
+	enum spec_template template;
 };
 
 struct spec_hook {
@@ -222,6 +230,14 @@ struct spec {
 	struct str_list annotations;	/* "key=value" */
 	json_t *json;			/* the whole OCI document, as expanded */
 };
+
+/*
+ * spec_vm_template(), spec_vm_hypervisor() - what the user says of its machine, whatever the spec does (--template, --no-template; --hypervisor)
+ *
+ * Return: 0, or a recorded failure: there is no machine, or the path is none.
+ */
+int spec_vm_template(struct spec *spec, bool wanted);
+int spec_vm_hypervisor(struct spec *spec, const char *path);
 
 /* spec_free() - NULL is fine. Return: NULL. */
 struct spec *spec_free(struct spec *spec);

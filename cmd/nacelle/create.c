@@ -8,11 +8,12 @@
 #include "cmd/nacelle/pidfd-socket.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/bundle.h"
+#include "runtime/spec.h"
 
 struct create_options {
 	const char *bundle, *config, *pid_file, *console_socket, *pidfd_socket;
 	uint64_t preserve_fds;
-	bool keep_keyring, no_pivot, no_subreaper;
+	bool keep_keyring, no_pivot, no_subreaper, template, no_template;
 };
 
 #define CREATE(member) offsetof(struct create_options, member)
@@ -25,6 +26,8 @@ const struct option_row create_options[] = {
 	{ "pidfd-socket", 0, OPTION_STRING, CREATE(pidfd_socket), "SOCKET", "send a pidfd of its process to this unix socket" },
 	{ "preserve-fds", 0, OPTION_NUMBER, CREATE(preserve_fds), "N", "hand on N more open fds, from 3" },
 	{ "no-new-keyring", 0, OPTION_FLAG, CREATE(keep_keyring), NULL, "keep our session keyring" },
+	{ "template", 0, OPTION_FLAG, CREATE(template), NULL, "the virtual machine begins as a copy of one that has booted" },
+	{ "no-template", 0, OPTION_FLAG, CREATE(no_template), NULL, "the virtual machine boots, though it could be a copy" },
 	{ "no-pivot", 0, OPTION_FLAG, CREATE(no_pivot), NULL, NO_PIVOT },
 	{ "no-subreaper", 0, OPTION_FLAG, CREATE(no_subreaper), NULL, "taken for crun's sake: nothing is one here" },
 	{ .name = NULL },
@@ -50,6 +53,10 @@ int cmd_create(const struct globals *globals, int argc, char **argv)
 	options.preserve_fds = (unsigned int)o.preserve_fds + options.activation.listen_fds;
 	if (r == 0)
 		r = o.config ? bundle_load_apart(o.bundle, o.config, NULL, &bundle) : bundle_load_folder(o.bundle, NULL, &bundle);
+	if (r == 0 && o.template && o.no_template)
+		r = usage_fail(globals->command, "--template and --no-template");
+	if (r == 0 && (o.template || o.no_template))
+		r = spec_vm_template(bundle.spec, o.template);
 	if (r == 0)
 		r = pidfd_socket_open(o.pidfd_socket, &socket);
 	if (r == 0)

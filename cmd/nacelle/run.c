@@ -88,6 +88,9 @@ const struct option_row run_options[] = {
 	{ "health-start-interval", 0, OPTION_STRING, RUN(health_start_interval), "TIME", "between two checks until then (5s)" },
 	{ "no-healthcheck", 0, OPTION_FLAG, RUN(no_health), NULL, "nor the one that the image has" },
 	{ "vm", 0, OPTION_FLAG, RUN(vm), NULL, "in a virtual machine of its own" },
+	{ "template", 0, OPTION_FLAG, RUN(template), NULL, "the virtual machine begins as a copy of one that has booted" },
+	{ "no-template", 0, OPTION_FLAG, RUN(no_template), NULL, "the virtual machine boots, though it could be a copy" },
+	{ "hypervisor", 0, OPTION_STRING, RUN(hypervisor), "PROGRAM", "the virtual machine is run by this QEMU" },
 	{ "no-new-keyring", 0, OPTION_FLAG, RUN(keep_keyring), NULL, "keep our session keyring" },
 	{ "moments", 0, OPTION_NUMBER, RUN(moments), "FD", "with --detach: write to it when it was created and started" },
 	{ "no-pivot", 0, OPTION_FLAG, RUN(no_pivot), NULL, NO_PIVOT },
@@ -367,6 +370,18 @@ static int run_detached(struct run *run)
 	return r;
 }
 
+static int machine_say(const struct run *run)
+{
+	const struct run_options *o = &run->o;
+	int r = 0;
+
+	if (o->template && o->no_template)
+		return usage_fail(run->globals->command, "--template and --no-template");
+	if (o->template || o->no_template)
+		r = spec_vm_template(run->bundle.spec, o->template);
+	return r == 0 && o->hypervisor ? spec_vm_hypervisor(run->bundle.spec, o->hypervisor) : r;
+}
+
 static int run_all(struct run *run, const struct operands *operands)
 {
 	cleanup_fd int signals = -1;
@@ -374,6 +389,8 @@ static int run_all(struct run *run, const struct operands *operands)
 
 	if (r == 0)
 		r = run_target_load(&run->o, operands, &run->target);
+	if (r == 0)
+		r = machine_say(run);
 	if (r == 0)
 		r = id_choose(run);
 	if (r == 0)

@@ -21,7 +21,8 @@ struct run_options {
 	/* What changes the spec. */
 	struct str_list env, env_file, volumes, tmpfs, devices, cap_add, cap_drop, ulimits, sysctl, security, labels, network, ports, dns;
 	const char *memory, *cpus, *pids, *user, *cwd, *hostname, *entrypoint, *stop_signal, *stop_timeout;
-	bool read_only, vm, init;
+	const char *hypervisor;
+	bool read_only, vm, template, no_template, init;
 	const char *restart;
 
 	/* Of its log and its health check; one key each. */

@@ -68,6 +68,7 @@ static int fds_check(const struct vm_config *config)
 		{ "statistics", config->stats_fd, false },
 		{ "serial port", config->serial_fd, false },
 		{ "/proc/self/fd", config->proc_fd, false },
+		{ "template", config->template_fd, config->template_use != VM_TEMPLATE_NONE },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
@@ -151,6 +152,9 @@ int vm_config_check(const struct vm_config *config)
 		return fail_plain(EINVAL, "unknown boot protocol %u", config->boot_kind);
 	if (!memchr(config->cmdline, '\0', sizeof(config->cmdline)))
 		return fail_plain(EINVAL, "the kernel's command line has no end");
+	if (config->template_use > VM_TEMPLATE_CLONE || config->template_devices > VM_TEMPLATE_DEVICES ||
+	    config->template_devices > config->device_count)
+		return fail_plain(EINVAL, "a template of %u devices", config->template_devices);
 	if (config->device_count > VM_DEVICES_MAX)
 		return fail_plain(ERANGE, "at most %d devices, not %u", VM_DEVICES_MAX,
 				  config->device_count);

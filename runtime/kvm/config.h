@@ -28,6 +28,7 @@ enum {
 	VM_ATTEND_FDS = 4,
 	VM_HYPERVISOR_SIZE = 256,
 	VM_PARAMETERS_SIZE = 2048,
+	VM_TEMPLATE_DEVICES = 3,
 };
 
 /* Guest memory is a multiple of this, so that the host can back all of it with large pages. */
@@ -39,6 +40,12 @@ enum vm_boot_kind {
 	VM_BOOT_AUTO, /* PVH when the image has its note, else the 64-bit protocol */
 	VM_BOOT_LINUX, /* the 64-bit Linux protocol: %rsi points to boot_params */
 	VM_BOOT_PVH, /* %ebx points to hvm_start_info, 32-bit mode without paging */
+};
+
+enum vm_template_use {
+	VM_TEMPLATE_NONE, /* boot, and run */
+	VM_TEMPLATE_MAKE, /* boot until the agent says so, write what the machine is then, end */
+	VM_TEMPLATE_CLONE, /* go on from there; boot, with a warning, if that cannot be */
 };
 
 enum vm_device_kind {
@@ -106,6 +113,8 @@ struct vm_share_config {
  * @attended: 0, or 1: the monitor is the child of an attendant (runtime/kvm/attend.h) in the same program,
  *      which runs what is in the file @attend_text by @attend_fd, and ends as that does. The monitor
  *      then opens /proc/self/fd, @proc_fd, by itself: its number is not known before
+ * @template_use: enum vm_template_use, of the file @template_fd, else -1. Made of the first
+ *      devices, @template_devices of them, which a clone has in the same places
  * @terminal: 0, or 1: the attendant's standard streams are a terminal of its own
  * @mergeable: 0, or 1: the host's kernel may merge pages of its memory with others of the same content (KSM)
  * @hypervisor: "", or the path of the QEMU that runs the machine in our place (runtime/kvm/qemu.h)
@@ -122,6 +131,8 @@ struct vm_config {
 	int32_t attend_fd[VM_ATTEND_FDS], attend_text;
 	uint32_t terminal;
 	uint32_t mergeable;
+	uint32_t template_use, template_devices;
+	int32_t template_fd;
 	uint32_t share_count;
 	struct vm_share_config shares[VM_SHARES_MAX];
 	uint32_t device_count;

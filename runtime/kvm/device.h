@@ -27,7 +27,7 @@ struct device_place {
 
 /*
  * struct device - a device that is there
- * @virtio: part of @self; set by those that another hypervisor's machine can have (vhost-user.h)
+ * @virtio: part of @self; set by those that another hypervisor's machine can have (vhost-user.h), or that are in templates
  * @free: releases @self, vcpus and loop having stopped
  */
 struct device {

@@ -103,6 +103,27 @@ static const struct rule server[] = {
 	CALL(waitid),
 };
 
+/* The vcpus' threads are gone by then, and so is whoever could ask for any of it. */
+static const struct rule maker[] = {
+	CALL_IF(ioctl, EQUAL, 1, KVM_RUN),
+	CALL_IF(ioctl, EQUAL, 1, KVM_CHECK_EXTENSION),
+	CALL_IF(ioctl, EQUAL, 1, KVM_GET_MSR_INDEX_LIST),
+	CALL_IF(ioctl, EQUAL, 1, KVM_GET_MP_STATE),
+	CALL_IF(ioctl, EQUAL, 1, KVM_GET_REGS),
+	CALL_IF(ioctl, EQUAL, 1, KVM_GET_SREGS),
+	CALL_IF(ioctl, EQUAL, 1, KVM_GET_XSAVE),
+	CALL_IF(ioctl, EQUAL, 1, KVM_GET_XCRS),
+	CALL_IF(ioctl, EQUAL, 1, KVM_GET_DEBUGREGS),
+	CALL_IF(ioctl, EQUAL, 1, KVM_GET_LAPIC),
+	CALL_IF(ioctl, EQUAL, 1, KVM_GET_MSRS),
+	CALL_IF(ioctl, EQUAL, 1, KVM_GET_VCPU_EVENTS),
+	CALL_IF(ioctl, EQUAL, 1, KVM_GET_IRQCHIP),
+	CALL_IF(ioctl, EQUAL, 1, KVM_GET_CLOCK),
+	CALL(mincore),
+	CALL(ftruncate),
+	CALL(pwrite64),
+};
+
 enum { PARTS_MAX = 5 };
 
 /* clang-format off */
@@ -117,6 +138,7 @@ static const struct {
 	[FILTER_LOOP] = { PART(common), PART(loops), PART(devices) },
 	[FILTER_FILES] = { PART(common), PART(loops), PART(files) },
 	[FILTER_SERVER] = { PART(common), PART(loops), PART(devices), PART(files), PART(server) },
+	[FILTER_MAKER] = { PART(common), PART(loops), PART(devices), PART(maker) },
 };
 
 /* The rules of a kind of thread, one after the other. Return: NULL behind the last. */

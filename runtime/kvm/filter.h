@@ -3,11 +3,13 @@
 
 /*
  * filter - which system calls each of the monitor's threads has left once the guest runs
+ *
+ * FILTER_MAKER is FILTER_LOOP for a monitor that makes a template: it reads out the machine and writes a file.
  */
 
 #include <linux/filter.h>
 
-enum filter_thread { FILTER_VCPU, FILTER_LOOP, FILTER_FILES, FILTER_SERVER, FILTER_THREADS };
+enum filter_thread { FILTER_VCPU, FILTER_LOOP, FILTER_FILES, FILTER_SERVER, FILTER_MAKER, FILTER_THREADS };
 
 enum { FILTER_MAX = 256 };
 

@@ -25,6 +25,7 @@ static const char *const end_texts[VM_END_REASONS] = {
 	[VM_END_MONITOR] = "the monitor failed",
 	[VM_END_HYPERVISOR] = "the hypervisor failed",
 	[VM_END_ASKED] = "it was asked to end",
+	[VM_END_TEMPLATE] = "it became a template",
 };
 
 const char *vm_exit_name(enum vm_exit exit)

@@ -33,6 +33,7 @@ enum vm_end_reason {
 	VM_END_MONITOR, /* a failure of the monitor itself */
 	VM_END_ASKED, /* somebody outside asked */
 	VM_END_HYPERVISOR, /* another hypervisor's process failed */
+	VM_END_TEMPLATE, /* it stands still to be copied */
 	VM_END_REASONS,
 };
 

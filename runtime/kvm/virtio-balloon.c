@@ -120,6 +120,8 @@ int balloon_new(const struct device_place *place, const struct vm_device_config 
 			place->page, &setup);
 	if (r < 0)
 		return r;
-	*ret = (struct device){ .self = steal_ptr(&balloon), .free = balloon_free };
+	ret->virtio = &balloon->v;
+	ret->free = balloon_free;
+	ret->self = steal_ptr(&balloon);
 	return 0;
 }

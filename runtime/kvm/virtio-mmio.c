@@ -97,6 +97,15 @@ static void status_set(struct virtio *v, uint32_t status)
 	reg_set(v, VIRTIO_MMIO_STATUS, status);
 }
 
+void virtio_page_refresh(const struct virtio *v)
+{
+	reg_set(v, VIRTIO_MMIO_STATUS, v->status);
+	reg_set(v, VIRTIO_MMIO_INTERRUPT_STATUS,
+		v->status & VIRTIO_CONFIG_S_DRIVER_OK ? INTERRUPT_QUEUE : 0);
+	page_select(v);
+	window_select(v, 0);
+}
+
 static void interrupt(const struct virtio *v, uint32_t bit)
 {
 	__atomic_fetch_or(reg(v, VIRTIO_MMIO_INTERRUPT_STATUS), bit, __ATOMIC_SEQ_CST);
@@ -110,7 +119,7 @@ static void reset(struct virtio *v)
 	v->driver_features = 0;
 	v->features_select = v->driver_select = v->queue_select = 0;
 	v->was_reset = true;
-	v->was_started = v->running = false;
+	v->was_started = v->running = v->restored = false;
 	status_set(v, 0);
 	reg_set(v, VIRTIO_MMIO_INTERRUPT_STATUS, 0);
 	page_select(v);

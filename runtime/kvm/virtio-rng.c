@@ -70,6 +70,8 @@ int rng_new(const struct device_place *place, const struct vm_device_config *con
 			&setup);
 	if (r < 0)
 		return r;
-	*ret = (struct device){ .self = steal_ptr(&rng), .free = rng_free };
+	ret->virtio = &rng->v;
+	ret->free = rng_free;
+	ret->self = steal_ptr(&rng);
 	return 0;
 }

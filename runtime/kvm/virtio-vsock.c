@@ -52,6 +52,7 @@ static void reset_reply(struct vsock *vsock, const struct virtio_vsock_hdr *to)
 static void doorbell(struct vsock *vsock)
 {
 	vm_hello(vsock->v.vm);
+	vsock->answered = true;
 	for (unsigned int i = 0; i < VSOCK_STREAMS_MAX; i++) {
 		struct vsock_stream *stream = &vsock->streams[i];
 
@@ -131,11 +132,25 @@ static void vsock_kick(struct virtio *v, unsigned int queue)
 	virtio_notify(v, VSOCK_QUEUE_RX);
 }
 
+/* The driver of a clone still has the template's context id: this lets it read its own. */
+static void clone_tell(struct virtio *v)
+{
+	const struct virtio_vsock_event event = { .id = VIRTIO_VSOCK_EVENT_TRANSPORT_RESET };
+
+	if (virtq_next(&v->queues[VSOCK_QUEUE_EVENTS].q, &v->chain) != VIRTQ_CHAIN)
+		return;
+	virtq_push(&v->queues[VSOCK_QUEUE_EVENTS].q, v->chain.head,
+		   (uint32_t)virtq_copy_out(&v->chain, 0, &event, sizeof(event)));
+	virtio_notify(v, VSOCK_QUEUE_EVENTS);
+}
+
 /* Who connects before the driver is there waits in the socket's backlog. */
 static void vsock_start(struct virtio *v)
 {
 	struct vsock *vsock = container_of(v, struct vsock, v);
 
+	if (v->restored)
+		clone_tell(v);
 	if (!vsock->listening)
 		vsock->listening = loop_add(v->loop, &vsock->listener, EPOLLIN) == 0;
 }
@@ -146,7 +161,7 @@ static void vsock_reset(struct virtio *v)
 
 	if (vsock->listening)
 		loop_remove(v->loop, &vsock->listener);
-	vsock->listening = false;
+	vsock->listening = vsock->answered = false;
 	for (unsigned int i = 0; i < VSOCK_STREAMS_MAX; i++)
 		vsock_stream_free(&vsock->streams[i]);
 }

@@ -72,7 +72,20 @@ struct virtio {
 	int irq_fd; /* raises its interrupt */
 	int irq_sink; /* swallows acknowledgements */
 	uint64_t window_gpa, window_size; /* the one shared memory region; size 0: none */
+	bool restored; /* its driver's state is of a template, until it starts anew */
 	struct virtq_chain chain; /* the buffer in hand: too large for a stack */
+};
+
+/* struct virtio_state - what driver and device agreed on, and how far they are with each queue */
+struct virtio_state {
+	uint32_t id, status;
+	uint64_t features, driver_features;
+	uint32_t features_select, driver_select, queue_select, generation;
+	struct {
+		uint64_t desc_gpa, avail_gpa, used_gpa;
+		uint32_t size, enabled;
+		uint16_t next, done, told, reserved;
+	} queues[VIRTIO_QUEUES_MAX];
 };
 
 /* struct virtio_setup - what a device says of itself */
@@ -106,6 +119,20 @@ void virtio_page_init(uint8_t *page);
 int virtio_init(struct virtio *v, struct vm *vm, struct loop *loop, struct bus *memory,
 		unsigned int slot, uint8_t *page, const struct virtio_setup *setup);
 void virtio_done(struct virtio *v);
+
+/* virtio_page_refresh() - bring the registers in line with what the struct says. */
+void virtio_page_refresh(const struct virtio *v);
+
+/* virtio_save() - a device of a machine that stands still. */
+void virtio_save(const struct virtio *v, struct virtio_state *ret);
+
+/*
+ * virtio_restore() - into a new device of the same kind, before vcpus and loop run
+ *
+ * The device is told that it starts, and looks at each of its queues; the driver gets an interrupt: what was under
+ * way in either direction is not lost. Return: 0 or a recorded failure: @state is not one that such a device can be in.
+ */
+int virtio_restore(struct virtio *v, const struct virtio_state *state);
 
 /* virtio_has() - was this feature bit agreed on? */
 static inline bool virtio_has(const struct virtio *v, unsigned int bit)

@@ -173,6 +173,11 @@ int vm_ram_add(struct vm *vm, uint64_t size)
 	return 0;
 }
 
+void vm_ram_keep(struct vm *vm)
+{
+	vm->ram_stays = mlock2(vm->ram, vm->ram_size, MLOCK_ONFAULT) == 0;
+}
+
 uint64_t vm_ram_low(const struct vm *vm)
 {
 	return vm->ram_size < VM_GAP_START ? vm->ram_size : VM_GAP_START;

@@ -48,6 +48,7 @@ struct vm {
 	unsigned int slot_count;
 	uint8_t *ram;
 	uint64_t ram_size;
+	bool ram_stays; /* what the guest has touched is in memory, and not in swap */
 	uint64_t window_next;
 	struct vm_stats *stats; /* never NULL after vm_init() */
 	struct vm_stats own_stats;
@@ -72,6 +73,9 @@ void vm_done(struct vm *vm);
 
 /* vm_ram_add() - give it @size bytes of RAM at 0, in large pages where the host can. Return: 0 or a recorded failure. */
 int vm_ram_add(struct vm *vm, uint64_t size);
+
+/* vm_ram_keep() - let none of its RAM go to swap; of use, not of need. Sets ram_stays where that can be. */
+void vm_ram_keep(struct vm *vm);
 
 /* vm_ram_low() - how much of the RAM lies below the gap. */
 uint64_t vm_ram_low(const struct vm *vm);

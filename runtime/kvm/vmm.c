@@ -17,6 +17,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/log.h"
 #include "runtime/kvm/acpi.h"
+#include "runtime/kvm/birth.h"
 #include "runtime/kvm/boot.h"
 #include "runtime/kvm/bus.h"
 #include "runtime/kvm/device.h"
@@ -25,6 +26,7 @@
 #include "runtime/kvm/kvm-stats.h"
 #include "runtime/kvm/loop.h"
 #include "runtime/kvm/serial.h"
+#include "runtime/kvm/template.h"
 #include "runtime/kvm/vcpu.h"
 #include "runtime/kvm/virtio.h"
 #include "runtime/kvm/vm.h"
@@ -46,7 +48,21 @@ struct vmm {
 	unsigned int vcpu_count;
 	uint64_t rsdp;
 	struct x86_entry entry;
+	struct birth birth;
+	struct template template;
+	bool running;
 };
+
+static bool is_clone(const struct vmm *vmm)
+{
+	return vmm->config->template_use == VM_TEMPLATE_CLONE;
+}
+
+/* A kernel that becomes a template's is told of all slots there may be. */
+static unsigned int slot_count(const struct vmm *vmm)
+{
+	return vmm->config->template_use == VM_TEMPLATE_NONE ? vmm->config->device_count : VM_DEVICES_MAX;
+}
 
 static int machine_make(struct vmm *vmm)
 {
@@ -69,10 +85,36 @@ static int memory_add(struct vmm *vmm)
 {
 	int r = vm_ram_add(&vmm->vm, vmm->config->memory);
 
+	if (r == 0 && vmm->config->template_use == VM_TEMPLATE_MAKE)
+		vm_ram_keep(&vmm->vm);
+	if (r == 0 && is_clone(vmm)) {
+		r = template_load(vmm->config->template_fd, &vmm->template);
+		if (r == 0)
+			r = template_map(&vmm->template, vmm->config->template_fd, &vmm->vm);
+	}
 	if (r < 0 || !vmm->config->mergeable)
 		return r;
 	return madvise(vmm->vm.ram, vmm->vm.ram_size, MADV_MERGEABLE) < 0 ?
 		fail(errno, "let the kernel merge its memory (CONFIG_KSM)") : 0;
+}
+
+static int birth_tell(struct vmm *vmm)
+{
+	static const uint32_t how[] = {
+		[VM_TEMPLATE_NONE] = BIRTH_COLD,
+		[VM_TEMPLATE_MAKE] = BIRTH_TEMPLATE,
+		[VM_TEMPLATE_CLONE] = BIRTH_CLONE,
+	};
+	struct birth_page page = {
+		.how = how[vmm->config->template_use],
+		.device_first = vmm->config->template_devices,
+		.device_count = vmm->config->device_count,
+	};
+
+	for (unsigned int i = 0; i < vmm->config->device_count; i++)
+		if (vmm->config->devices[i].kind == VM_DEVICE_VSOCK)
+			page.cid = vmm->config->devices[i].cid;
+	return birth_add(&vmm->birth, &vmm->vm, &vmm->memory, &page);
 }
 
 static int ports_add(struct vmm *vmm)
@@ -86,13 +128,14 @@ static int ports_add(struct vmm *vmm)
 
 static int tables_write(struct vmm *vmm)
 {
-	return acpi_tables_write(&vmm->vm, vmm->config->vcpus, vmm->config->device_count,
-				 &vmm->rsdp);
+	if (is_clone(vmm))
+		return 0;
+	return acpi_tables_write(&vmm->vm, vmm->config->vcpus, slot_count(vmm), &vmm->rsdp);
 }
 
 static int kernel_load(struct vmm *vmm)
 {
-	return boot_load(&vmm->vm, vmm->config, vmm->rsdp, &vmm->entry);
+	return is_clone(vmm) ? 0 : boot_load(&vmm->vm, vmm->config, vmm->rsdp, &vmm->entry);
 }
 
 static int (*const device_new[VM_DEVICE_KINDS])(const struct device_place *,
@@ -152,7 +195,7 @@ static int files_start(struct vmm *vmm)
 
 static int devices_add(struct vmm *vmm)
 {
-	unsigned int count = vmm->config->device_count;
+	unsigned int count = slot_count(vmm);
 	size_t size = (size_t)VIRTIO_PAGE * VM_DEVICES_MAX;
 
 	if (count == 0)
@@ -176,7 +219,7 @@ static int devices_add(struct vmm *vmm)
 		int r;
 
 		virtio_page_init(place.page);
-		if (config->kind == VM_DEVICE_EMPTY)
+		if (i >= vmm->config->device_count || config->kind == VM_DEVICE_EMPTY)
 			continue;
 		r = device_new[config->kind](&place, config, &vmm->devices[i]);
 		if (r < 0)
@@ -194,11 +237,32 @@ static int vcpus_make(struct vmm *vmm)
 
 		vmm->vcpu_count = i + 1;
 		r = vcpu_init(&vmm->vcpus[i], &vmm->vm, &vmm->ports, &vmm->memory, i, count,
-			      i == 0 ? &vmm->entry : NULL);
+			      i == 0 && !is_clone(vmm) ? &vmm->entry : NULL);
 		if (r < 0)
 			return r;
 	}
 	return 0;
+}
+
+/* The virtio parts of the devices that are in a template. */
+static void devices_list(const struct vmm *vmm, struct virtio *ret[VM_TEMPLATE_DEVICES])
+{
+	for (unsigned int i = 0; i < VM_TEMPLATE_DEVICES; i++)
+		ret[i] = vmm->devices[i].virtio;
+}
+
+static int state_restore(struct vmm *vmm)
+{
+	struct virtio *devices[VM_TEMPLATE_DEVICES];
+	int r;
+
+	if (!is_clone(vmm))
+		return 0;
+	devices_list(vmm, devices);
+	r = template_restore(&vmm->template, &vmm->vm, vmm->vcpus, vmm->vcpu_count, devices,
+			     vmm->config->template_devices);
+	template_done(&vmm->template);
+	return r;
 }
 
 static void kvm_count(void *argument, struct vm_stats *stats)
@@ -212,6 +276,7 @@ static int vcpus_start(struct vmm *vmm)
 {
 	int r = vcpu_signals_prepare();
 
+	vmm->running = true;
 	vmm->vm.kvm_count = kvm_count;
 	vmm->vm.kvm_count_argument = vmm;
 	for (unsigned int i = 0; r == 0 && i < vmm->vcpu_count; i++)
@@ -221,13 +286,31 @@ static int vcpus_start(struct vmm *vmm)
 
 static int monitor_confine(struct vmm *vmm)
 {
-	(void)vmm;
-	return filter_load(FILTER_LOOP);
+	return filter_load(vmm->config->template_use == VM_TEMPLATE_MAKE ? FILTER_MAKER : FILTER_LOOP);
 }
 
 static int devices_serve(struct vmm *vmm)
 {
 	return loop_run(&vmm->loop);
+}
+
+static void vcpus_stop(struct vmm *vmm)
+{
+	for (unsigned int i = 0; i < vmm->vcpu_count; i++)
+		vcpu_stop(&vmm->vcpus[i]);
+}
+
+/* Another end than this one is told by our caller. */
+static int template_write(struct vmm *vmm)
+{
+	struct virtio *devices[VM_TEMPLATE_DEVICES];
+
+	if (atomic_load(&vmm->vm.end) != VM_END_TEMPLATE)
+		return 0;
+	vcpus_stop(vmm);
+	devices_list(vmm, devices);
+	return template_save(vmm->config->template_fd, &vmm->vm, vmm->vcpus, vmm->vcpu_count, devices,
+			     vmm->config->template_devices);
 }
 
 static const struct {
@@ -239,19 +322,21 @@ static const struct {
 	{ "add fixed ports", ports_add },
 	{ "write its tables", tables_write },
 	{ "load the kernel", kernel_load },
+	{ "tell of its birth", birth_tell },
 	{ "prepare for files", files_prepare },
 	{ "add devices", devices_add }, /* windows go above all memory */
 	{ "make its processors", vcpus_make },
+	{ "make it what its template was", state_restore }, /* all that can fail for a template's sake is done */
 	{ "start the file server", files_start },
 	{ "start its processors", vcpus_start }, /* memory and buses are fixed from here on */
 	{ "confine the monitor", monitor_confine }, /* each thread by itself; this one last */
 	{ "serve its devices", devices_serve }, /* until the machine's end */
+	{ "write the template", template_write },
 };
 
 static void release(struct vmm *vmm)
 {
-	for (unsigned int i = 0; i < vmm->vcpu_count; i++)
-		vcpu_stop(&vmm->vcpus[i]);
+	vcpus_stop(vmm);
 	if (vmm->has_files_thread)
 		(void)pthread_join(vmm->files_thread, NULL);
 	if (vmm->vcpu_count > 0)
@@ -264,23 +349,40 @@ static void release(struct vmm *vmm)
 	loop_done(&vmm->loop);
 	loop_done(&vmm->files_loop);
 	vm_done(&vmm->vm);
+	birth_done(&vmm->birth);
+	template_done(&vmm->template);
 	if (vmm->pages)
 		(void)munmap(vmm->pages, (size_t)VIRTIO_PAGE * VM_DEVICES_MAX);
 }
 
-int vmm_run(const struct vm_config *config, enum vm_end_reason *ret_end)
+static int run(struct vmm *vmm, const struct vm_config *config)
 {
-	cleanup_free struct vmm *vmm = calloc(1, sizeof(*vmm));
 	int r = 0;
 
-	if (!vmm)
-		return fail(ENOMEM, "make the machine");
-	vmm->config = config;
+	*vmm = (struct vmm){ .config = config };
 	vmm->vm.fd = vmm->vm.end_fd = vmm->loop.fd = vmm->files_loop.fd = -1;
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(steps); i++) {
 		r = steps[i].run(vmm);
 		if (r < 0)
 			r = fail_in(r, "%s", steps[i].what);
+	}
+	return r;
+}
+
+int vmm_run(const struct vm_config *config, enum vm_end_reason *ret_end)
+{
+	cleanup_free struct vmm *vmm = calloc(1, sizeof(*vmm));
+	struct vm_config cold = *config;
+	int r;
+
+	if (!vmm)
+		return fail(ENOMEM, "make the machine");
+	r = run(vmm, config);
+	if (r < 0 && is_clone(vmm) && !vmm->running) {
+		log_warn("%s; booting instead", fail_text());
+		release(vmm);
+		cold.template_use = VM_TEMPLATE_NONE;
+		r = run(vmm, &cold);
 	}
 	if (r < 0)
 		vm_end(&vmm->vm, VM_END_MONITOR);

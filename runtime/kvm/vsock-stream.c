@@ -22,6 +22,7 @@
 enum { HOST_CID = 2, TURNS = 16 };
 
 static void stream_ready(struct loop_source *source, uint32_t events);
+static void stream_refused(struct vsock_stream *stream);
 
 struct virtio_vsock_hdr vsock_header(struct vsock_stream *stream, uint16_t op)
 {
@@ -123,6 +124,12 @@ static void hello_read(struct vsock_stream *stream)
 		return;
 	}
 	stream->guest_port = stream->hello.port;
+	/* Its driver is about to forget all streams it knows. */
+	if (stream->vsock->v.restored && !stream->vsock->answered) {
+		stream->state = VSOCK_CONNECTING;
+		stream_refused(stream);
+		return;
+	}
 	stream->state = VSOCK_CONNECTING;
 	stream->pending |= VSOCK_SEND_REQUEST;
 	vsock_stream_pump(stream);

@@ -41,7 +41,8 @@ struct vsock_answer {
 enum {
 	VSOCK_QUEUE_RX = 0,
 	VSOCK_QUEUE_TX = 1,
-	VSOCK_QUEUES = 3, /* and the one for events, of which there are none */
+	VSOCK_QUEUE_EVENTS = 2,
+	VSOCK_QUEUES = 3,
 	VSOCK_STREAMS_MAX = 64,
 	VSOCK_BUFFER = 128 * 1024, /* what the guest may send ahead of its reader */
 };
@@ -88,6 +89,7 @@ struct vsock {
 	uint64_t cid;
 	struct loop_source listener;
 	bool listening;
+	bool answered; /* the guest's agent has rung; one that was restored takes nothing before */
 	uint32_t next_port;
 	struct vsock_stream streams[VSOCK_STREAMS_MAX];
 };

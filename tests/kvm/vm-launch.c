@@ -32,6 +32,7 @@ static const char usage[] =
 	"  -d DEV   a device: console rng empty blk:FILE blk-ro:FILE pmem:FILE\n"
 	"           vsock:CID:SOCKETPATH tap:NAME balloon fs:WINDOWMIB\n"
 	"           share:NAME:DIR share-ro:NAME:DIR; in this order\n"
+	"  -t make:FILE|clone:FILE    a template: of the first devices, up to 3\n"
 	"  -q       no counts\n";
 
 static int open_or_die(const char *path, int flags)
@@ -127,6 +128,19 @@ static void device_add(struct vm_config *config, char *text)
 	}
 }
 
+static void template_set(struct vm_config *config, const char *text)
+{
+	const char *file = strchr(text, ':');
+
+	if (!file) {
+		fputs(usage, stderr);
+		exit(2);
+	}
+	config->template_use = text[0] == 'm' ? VM_TEMPLATE_MAKE : VM_TEMPLATE_CLONE;
+	config->template_fd = config->template_use == VM_TEMPLATE_MAKE ?
+		open(file + 1, O_RDWR | O_CREAT | O_TRUNC, 0600) : open_or_die(file + 1, O_RDONLY);
+}
+
 static void counts_print(const struct vm_stats *stats, double seconds, long maxrss)
 {
 	static const char *const names[VM_EXIT_KINDS] = {
@@ -187,7 +201,7 @@ static void options_read(int argc, char **argv, struct vm_config *config, int *r
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "i:m:c:a:sb:d:qh")) >= 0)
+	while ((option = getopt(argc, argv, "i:m:c:a:sb:d:t:qh")) >= 0)
 		switch (option) {
 		case 'i': config->initrd_fd = open_or_die(optarg, O_RDONLY); break;
 		case 'm': config->memory = strtoull(optarg, NULL, 10) << 20; break;
@@ -202,6 +216,7 @@ static void options_read(int argc, char **argv, struct vm_config *config, int *r
 							       : VM_BOOT_AUTO;
 			break;
 		case 'd': device_add(config, optarg); break;
+		case 't': template_set(config, optarg); break;
 		case 'q': *ret_quiet = 1; break;
 		default: fputs(usage, stderr); exit(2);
 		}
@@ -218,6 +233,7 @@ int main(int argc, char **argv)
 		.initrd_fd = -1,
 		.serial_fd = -1,
 		.proc_fd = -1,
+		.template_fd = -1,
 	};
 	struct vm_stats *stats;
 	struct rusage usage_of;
@@ -226,14 +242,18 @@ int main(int argc, char **argv)
 	pid_t pid;
 
 	/* the first number behind the standard ones will be the configuration's */
-	if (reserved != VM_CONFIG_FD)
+	if (reserved != VM_CONFIG_FD) {
+		fprintf(stderr, "vm-launch: descriptor %d is in use\n", VM_CONFIG_FD);
 		return 2;
+	}
 	options_read(argc, argv, &config, &quiet);
 	if (argc - optind != 2) {
 		fputs(usage, stderr);
 		return 2;
 	}
 	config.kvm_fd = open_or_die("/dev/kvm", O_RDWR);
+	if (config.template_use != VM_TEMPLATE_NONE)
+		config.template_devices = config.device_count < VM_TEMPLATE_DEVICES ? config.device_count : VM_TEMPLATE_DEVICES;
 	config.kernel_fd = open_or_die(argv[optind + 1], O_RDONLY);
 	config.stats_fd = memfd_create("stats", 0);
 	if (ftruncate(config.stats_fd, 4096) < 0)

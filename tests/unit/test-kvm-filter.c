@@ -55,6 +55,9 @@ static void test_the_loop_opens_nothing_and_makes_no_code(void)
 
 static void test_the_file_server_has_files_and_no_more(void)
 {
+	CHECK_INT(try_call(FILTER_MAKER, SYS_ioctl, -1, KVM_GET_REGS, 0), 0);
+	CHECK_INT(try_call(FILTER_MAKER, SYS_ioctl, -1, KVM_SET_REGS, 0), SIGSYS);
+	CHECK_INT(try_call(FILTER_MAKER, SYS_openat, -1, 0, 0), SIGSYS);
 	CHECK_INT(try_call(FILTER_FILES, SYS_openat, -1, 0, 0), 0);
 	CHECK_INT(try_call(FILTER_FILES, SYS_ioctl, -1, KVM_RUN, 0), SIGSYS);
 	CHECK_INT(try_call(FILTER_FILES, SYS_socket, 1, 1, 0), SIGSYS);

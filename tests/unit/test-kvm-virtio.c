@@ -390,6 +390,74 @@ static void test_a_change_of_the_configuration_is_told(void)
 	device_end();
 }
 
+/* Another machine with this one's memory, and a device that knows nothing yet. */
+static bool device_anew(struct virtio_state *ret)
+{
+	static uint8_t ram[2 << 20];
+
+	virtio_save(&t.v, ret);
+	memcpy(ram, t.vm.ram, sizeof(ram));
+	device_end();
+	if (!device_new())
+		return false;
+	memcpy(t.vm.ram, ram, sizeof(ram));
+	return true;
+}
+
+static void test_a_device_goes_on_from_a_saved_state(void)
+{
+	struct virtio_state state;
+
+	if (!device_new())
+		return;
+	driver_ok();
+	buffer_put(0);
+	kick(0);
+	/* the next was put into the queue, and nobody has looked yet */
+	buffer_put(1);
+	if (!device_anew(&state))
+		return;
+	CHECK(held(virtio_restore(&t.v, &state)));
+	CHECK_INT(get(VIRTIO_MMIO_STATUS), 15);
+	CHECK_INT(get(VIRTIO_MMIO_INTERRUPT_STATUS), 1);
+	CHECK(t.v.restored);
+	settle();
+	CHECK_INT(t.starts, 1);
+	kick(0);
+	CHECK_INT(t.chains, 1);
+	put(VIRTIO_MMIO_STATUS, 0);
+	CHECK(!t.v.restored);
+	CHECK_INT((long long)refused(), 0);
+	device_end();
+}
+
+static void test_a_state_that_cannot_be_is_refused(void)
+{
+	struct virtio_state good, bad;
+
+	if (!device_new())
+		return;
+	driver_ok();
+	if (!device_anew(&good))
+		return;
+	for (int i = 0; i < 7; i++) {
+		bad = good;
+		switch (i) {
+		case 0: bad.id++; break;
+		case 1: bad.status = 7; break;
+		case 2: bad.features ^= 1 << 7; break;
+		case 3: bad.driver_features |= 1 << 7; break;
+		case 4: bad.queues[0].size = 3; break;
+		case 5: bad.queues[1].desc_gpa = 0x40000000; break;
+		default: bad.queues[1].used_gpa = UINT64_MAX - 15; break;
+		}
+		if (!device_anew(&(struct virtio_state){ .id = 0 }))
+			return;
+		CHECK(virtio_restore(&t.v, &bad) < 0);
+	}
+	device_end();
+}
+
 int main(void)
 {
 	return tap_run((struct tap_test[]){
@@ -405,6 +473,8 @@ int main(void)
 		TEST(test_a_reset_between_kick_and_service),
 		TEST(test_every_offset_in_every_width),
 		TEST(test_a_change_of_the_configuration_is_told),
+		TEST(test_a_device_goes_on_from_a_saved_state),
+		TEST(test_a_state_that_cannot_be_is_refused),
 		{ 0 },
 	});
 }

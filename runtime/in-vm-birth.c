@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A clone begins in the middle of in_vm_born(), with the memory of its template and so of all of that
+ * template's clones. What follows makes it another machine, before anything of a container is there: no random
+ * number, clock or address that a payload can see comes from the template. What cannot be made new ends it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/random.h>
+#include <linux/vm_sockets.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "runtime/base/fd.h"
+#include "runtime/base/log.h"
+#include "runtime/in-vm.h"
+#include "runtime/kvm/birth.h"
+
+#define DRIVER "/sys/bus/platform/drivers/virtio-mmio"
+
+enum { CID_TRIES = 25000, CID_PAUSE_NS = 200000 };
+
+struct pool {
+	struct rand_pool_info head;
+	unsigned char bytes[BIRTH_SEED];
+};
+
+/* Return: NULL when this machine has no such page. */
+static volatile struct birth_page *page_map(void)
+{
+	cleanup_fd int memory = open("/dev/mem", O_RDWR | O_CLOEXEC);
+	void *page;
+
+	if (memory < 0)
+		return NULL;
+	page = mmap(NULL, BIRTH_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, memory, BIRTH_BASE);
+	return page == MAP_FAILED ? NULL : page;
+}
+
+static void command(volatile struct birth_page *page, uint32_t value)
+{
+	*(volatile uint32_t *)((volatile uint8_t *)page + BIRTH_COMMAND) = value;
+}
+
+/* The kernel mixes the seed in and draws all that follows from it: what two clones had in common is worth nothing then. */
+static int random_renew(const volatile struct birth_page *page)
+{
+	cleanup_fd int random = open("/dev/random", O_RDWR | O_CLOEXEC);
+	struct pool pool = { .head = { .entropy_count = BIRTH_SEED * 8, .buf_size = BIRTH_SEED } };
+	int r = 0;
+
+	if (random < 0)
+		return fail(errno, "open '/dev/random'");
+	for (unsigned int i = 0; i < BIRTH_SEED; i++)
+		pool.bytes[i] = page->seed[i];
+	if (ioctl(random, RNDADDENTROPY, &pool) < 0 || ioctl(random, RNDRESEEDCRNG) < 0)
+		r = fail(errno, "renew the random numbers");
+	explicit_bzero(&pool, sizeof(pool));
+	return r;
+}
+
+static int clock_renew(volatile struct birth_page *page)
+{
+	struct timespec now;
+	uint64_t ns;
+
+	command(page, BIRTH_TIME);
+	ns = page->realtime_ns;
+	now = (struct timespec){ .tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000) };
+	return clock_settime(CLOCK_REALTIME, &now) < 0 ? fail(errno, "set the clock") : 0;
+}
+
+/* The device has told the driver; it resets what it takes for connections, too, so there must be none yet. */
+static int cid_await(uint64_t wanted)
+{
+	const struct timespec pause = { .tv_nsec = CID_PAUSE_NS };
+	cleanup_fd int vsock = open("/dev/vsock", O_RDONLY | O_CLOEXEC);
+
+	if (vsock < 0)
+		return fail(errno, "open '/dev/vsock'");
+	for (int i = 0; i < CID_TRIES; i++) {
+		unsigned int cid;
+
+		if (ioctl(vsock, IOCTL_VM_SOCKETS_GET_LOCAL_CID, &cid) < 0)
+			return fail(errno, "ask for the machine's number");
+		if (cid == wanted)
+			return 0;
+		(void)nanosleep(&pause, NULL);
+	}
+	return fail_plain(ETIMEDOUT, "the machine still has its template's number");
+}
+
+int in_vm_born(struct in_vm_slots *ret)
+{
+	volatile struct birth_page *page = page_map();
+	int r = 0;
+
+	*ret = (struct in_vm_slots){ .count = 0 };
+	if (!page)
+		return 0;
+	if (page->magic == BIRTH_MAGIC && page->how == BIRTH_TEMPLATE)
+		command(page, BIRTH_POINT); /* each clone goes on from here */
+	if (page->magic == BIRTH_MAGIC && page->how == BIRTH_CLONE) {
+		*ret = (struct in_vm_slots){ .first = page->device_first, .count = page->device_count };
+		r = random_renew(page);
+		if (r == 0)
+			r = clock_renew(page);
+		if (r == 0)
+			r = cid_await(page->cid);
+		command(page, BIRTH_DONE);
+	}
+	(void)munmap((void *)(uintptr_t)page, BIRTH_SIZE);
+	return r < 0 ? fail_in(r, "become a machine of its own") : 0;
+}
+
+/* In the template these slots were empty, and the driver looks only once. */
+int in_vm_slots_bind(const struct in_vm_slots *slots)
+{
+	cleanup_fd int driver = -1;
+
+	if (slots->first >= slots->count)
+		return 0;
+	driver = open(DRIVER, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (driver < 0)
+		return fail(errno, "open '" DRIVER "'");
+	for (uint32_t i = slots->first; i < slots->count; i++) {
+		char name[32];
+		int r;
+
+		(void)snprintf(name, sizeof(name), "LNRO0005:%02x", i);
+		r = fd_write_file(driver, "bind", name);
+		if (r < 0)
+			return fail_in(r, "device %u", i);
+	}
+	return 0;
+}

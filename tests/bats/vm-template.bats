@@ -1,0 +1,224 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck disable=SC2016,SC2154 # stderr_lines is set by bats' run; what stands in single quotes is expanded elsewhere
+#
+# Virtual machines that begin as copies of one that has booted: they are machines of their own, and what is no
+# template of theirs is never one. How many at once: VM_CLONES; the project's own measure is 100.
+load helpers
+load vm-helpers
+load network-helpers
+
+SMALL='.linux.resources = { memory: { limit: 33554432 }, devices: [{ allow: true, access: "rwm" }] }'
+
+templates()
+{
+	find "$DATA/vm" -name 'template-*'
+}
+# machine FILTER [ARG...] - run one that says who it is: five lines that nobody else's are, and what time it is
+machine()
+{
+	local tool=$BATS_TEST_DIRNAME/../../build/tools/vsock-cid
+	payload 'cat /proc/sys/kernel/random/boot_id /proc/sys/kernel/random/uuid; head -c 32 /dev/urandom | sha256sum
+		sed -n "s/ .*stack.*//p" /proc/self/maps
+		mknod /dev/vsock c 10 "$(sed -n "s/ *\([0-9]*\) vsock/\1/p" /proc/misc)" && /cid /dev/vsock; date +%s' \
+		".vm = { template: true } | $SMALL | .process.capabilities |= with_entries(.value += [\"CAP_MKNOD\"]) | .mounts += [{ destination: \"/cid\",
+		type: \"bind\", source: \"$tool\", options: [\"bind\", \"ro\"] }] | $1"
+	LIMIT=150 nacelle run "${@:2}" -b "$BUNDLE" "$ID"
+}
+# differ N FILE... - none of the first N lines is the same in two of the files
+differ()
+{
+	local line n=$1
+	shift
+	for ((line = 1; line <= n; line++)); do
+		[ "$(sed -sn "${line}p" "$@" | sort -u | wc -l)" = $# ] || return 1
+	done
+}
+# is_clone ID - its monitor has a template's memory
+is_clone()
+{
+	grep -q "$DATA/vm/template-" "/proc/$(pgrep -P "$(nacelle state "$1" | jq .pid)")/maps"
+}
+
+@test "--template, --no-template and --hypervisor are about a virtual machine" {
+	payload true
+	for option in --template --no-template --hypervisor=/usr/bin/qemu-system-x86_64; do
+		run -125 nacelle run "$option" -b "$BUNDLE" "$ID"
+		has "${option%=*}"
+		has "--vm"
+		one_line
+	done
+	run -125 nacelle create --no-template -b "$BUNDLE" "$ID"
+	has "--no-template"
+	one_line
+	run -125 nacelle create --template --no-template -b "$BUNDLE" "$ID"
+	has "--template and --no-template"
+	bundle '.vm = {}'
+	run -125 nacelle run --hypervisor qemu -b "$BUNDLE" "$ID"
+	has "not an absolute path"
+	one_line
+	bundle '.vm = { template: 1 }'
+	run -125 nacelle run -b "$BUNDLE" "$ID"
+	has "vm.template"
+	one_line
+}
+
+@test "a template for a machine of QEMU's is refused by name" {
+	cp /bin/true qemu-system-x86_64
+	payload true ".vm = { template: true, hypervisor: { path: \"$PWD/qemu-system-x86_64\" } }"
+	run -125 nacelle run -b "$BUNDLE" "$ID"
+	has "vm.template"
+	has "vm.hypervisor.path"
+	one_line
+	payload true ".vm = {}"
+	run -125 nacelle run --template --hypervisor "$PWD/qemu-system-x86_64" -b "$BUNDLE" "$ID"
+	has "vm.template"
+	one_line
+}
+
+# bats test_tags=lab, vm
+@test "clones of one template share no random number, boot id, address space or context id, and know the time" {
+	vm_setup
+	before=$(date +%s)
+	machine . >out-1
+	# two at once
+	ID=$ID-b machine . >out-2 &
+	other=$!
+	machine . >out-3
+	wait "$other"
+	after=$(date +%s)
+	differ 5 out-1 out-2 out-3
+	for n in 1 2 3; do
+		[ "$(wc -l <"out-$n")" = 6 ]
+		[ "$(sed -n 5p "out-$n")" -gt 3 ]
+		[ "$(sed -n 6p "out-$n")" -ge "$before" ] && [ "$(sed -n 6p "out-$n")" -le "$after" ]
+	done
+	[ "$(templates | wc -l)" = 1 ]
+	[ "$(stat -c '%a %u' "$(templates)")" = "600 0" ]
+}
+
+# bats test_tags=lab, vm
+@test "with --no-template, or template false, a machine boots, and nothing is kept of it" {
+	vm_setup
+	machine '.vm.hwConfig = { memory: 104857600 }' --no-template >out-1
+	machine '.vm = { template: false, hwConfig: { memory: 104857600 } }' >out-2
+	differ 5 out-1 out-2
+	not grep -rl "memory 104857600" "$DATA/vm" --include='template-*'
+}
+
+# bats test_tags=lab, vm
+@test "a clone has its streams, its volumes and its status, and takes exec and signals" {
+	vm_setup
+	mkdir rw ro
+	echo outside >ro/file
+	keeps
+	payload 'trap "echo told; exit 33" USR1; cat /ro/file; echo no 2>/dev/null >/ro/file || echo refused; read line; echo "read $line"
+		echo inside >/rw/file; while :; do sleep 0.1; done' ".vm = { template: true } | $SMALL | .mounts += [
+		{ destination: \"/rw\", type: \"bind\", source: \"$PWD/rw\", options: [\"bind\"] },
+		{ destination: \"/ro\", type: \"bind\", source: \"$PWD/ro\", options: [\"bind\", \"ro\"] }]"
+	mkfifo in
+	LIMIT=150 nacelle run -i -b "$BUNDLE" "$ID" <in >out 3>&- &
+	job=$!
+	exec {hold}>in
+	until_true 100 grep -q refused out
+	is_clone "$ID"
+	echo word >&"$hold"
+	until_true 30 test -s rw/file
+	run -42 nacelle exec "$ID" sh -c 'cat /rw/file; exit 42'
+	is inside
+	[ "$(echo in | nacelle exec "$ID" cat)" = in ]
+	nacelle kill "$ID" USR1
+	status=0
+	wait "$job" || status=$?
+	exec {hold}>&-
+	[ "$status" = 33 ]
+	[ "$(tr '\n' ' ' <out)" = "outside refused read word told " ]
+}
+
+# bats test_tags=lab, vm, full
+@test "a template that is no longer what it was is not used: one warning, and the machine boots" {
+	vm_setup
+	machine . >/dev/null
+	file=$(templates)
+	for how in 'truncate -s -4096 $file' 'printf x | dd of=$file bs=1 seek=20000000 conv=notrunc status=none' \
+		'printf x | dd of=$file bs=1 seek=9000 conv=notrunc status=none' 'chmod 644 $file' 'chown 1:1 $file' \
+		'mv $file moved && ln -s $PWD/moved $file' 'rm $file && mkfifo $file' ': >$file' 'ln $file linked'; do
+		eval "$how"
+		run --separate-stderr -0 machine .
+		[ "${#stderr_lines[@]}" = 1 ] && [[ $stderr == *template*"booting instead"* ]]
+		[ "${#lines[@]}" = 6 ]
+		# the next makes a new one, and says nothing
+		run --separate-stderr -0 machine .
+		[ -z "$stderr" ]
+		[ "$(templates | wc -l)" = 1 ] && [ -f "$file" ] && [ ! -L "$file" ]
+	done
+}
+
+# bats test_tags=lab, vm, full
+@test "another agent, monitor, command line, memory or number of processors has a template of its own" {
+	vm_setup
+	rm -f "$DATA"/vm/template-*
+	cp -r "$(dirname "$NACELLE")" programs
+	NACELLE=$PWD/programs/nacelle
+	machine . >/dev/null
+	machine '.vm.kernel = { parameters: ["nacelle.test=1"] }' >/dev/null
+	machine '.vm.hwConfig = { vcpus: 2 }' >out-2
+	machine '.vm.hwConfig = { memory: 134217728 }' >/dev/null
+	[ "$(templates | wc -l)" = 4 ]
+	machine '.vm.hwConfig = { vcpus: 2 }' >out-3
+	differ 5 out-2 out-3
+	[ "$(templates | wc -l)" = 4 ]
+	cp programs/nacelle-guest new && mv new programs/nacelle-guest
+	machine . >/dev/null
+	[ "$(templates | wc -l)" = 5 ]
+	cp programs/nacelle-vmm new && mv new programs/nacelle-vmm
+	machine . >/dev/null
+	[ "$(templates | wc -l)" = 6 ]
+	cp -L "/boot/vmlinuz-$(uname -r)" kernel
+	machine ".vm.kernel = { path: \"$PWD/kernel\" }" >/dev/null
+	templates >before
+	printf x >>kernel
+	machine ".vm.kernel = { path: \"$PWD/kernel\" }" >/dev/null
+	[ "$(templates | grep -vcFf before)" = 1 ]
+}
+
+# bats test_tags=lab, vm, full
+@test "clones in one network have names, addresses and numbers of their own" {
+	vm_setup
+	network net --subnet 10.77.1.0/24
+	keeps
+	for n in 1 2; do
+		spec_file "{ args: [\"sh\", \"-c\", \"cat /proc/sys/kernel/hostname /sys/class/net/eth0/address; exec sleep 1000\"],
+			vm: { template: true }, memory: \"32M\" }"
+		LIMIT=150 nacelle run -d --name "$ID-$n" --network net --hostname "host-$n" "$SPEC" >/dev/null
+		until_true 60 nacelle exec "$ID-$n" test -e /sys/class/net/eth0
+		nacelle exec "$ID-$n" sh -c 'cat /proc/sys/kernel/hostname /sys/class/net/eth0/address' >"out-$n"
+	done
+	differ 2 out-1 out-2
+	[ "$(sed -n 1p out-2)" = host-2 ]
+	nacelle exec "$ID-2" ping -c 1 -W 20 "host-1"
+}
+
+# bats test_tags=lab, vm, full
+@test "many begin at once: one makes the template, all are machines of their own, and nothing is left" {
+	vm_setup
+	rm -f "$DATA"/vm/template-*
+	payload 'cat /proc/sys/kernel/random/boot_id; read line; exit 5' ".vm = { template: true } | $SMALL"
+	local n pids=() once=${VM_CLONES:-12}
+	mkfifo go
+	for ((n = 0; n < once; n++)); do
+		LIMIT=590 nacelle run -i -b "$BUNDLE" "$ID-$n" <go >"out-$n" &
+		pids+=($!)
+	done
+	exec {hold}>go
+	for ((n = 0; n < once; n++)); do
+		until_true 500 grep -q . "out-$n"
+	done
+	[ "$(cat out-* | sort -u | wc -l)" = "$once" ]
+	[ "$(templates | wc -l)" = 1 ]
+	exec {hold}>&-
+	for ((n = 0; n < once; n++)); do
+		status=0; wait "${pids[n]}" || status=$?; [ "$status" = 5 ]
+	done
+	not pgrep -f nacelle-vmm
+}
