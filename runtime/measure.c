@@ -40,16 +40,29 @@ static void line_add(const char *line, struct memory_use *use)
 	use->uss += kib_of(line, "Private_Clean:") + kib_of(line, "Private_Dirty:");
 }
 
+static void use_add(struct memory_use *to, struct memory_use *use)
+{
+	to->pss += use->pss;
+	to->uss += use->uss;
+	*use = (struct memory_use){ 0 };
+}
+
+/* Of a mapping the size comes first and the flags come last. */
 void measure_maps(char *text, struct memory_use *guest, struct memory_use *overhead)
 {
-	struct memory_use *of = overhead;
+	struct memory_use use = { 0 };
+	bool is_guest = false;
 	char *save = NULL;
 
 	for (const char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		if (str_starts(line, "Size:"))
-			of = kib_of(line, "Size:") >> 10 >= GUEST_KIB ? guest : overhead;
-		line_add(line, of);
+		if (str_starts(line, "Size:")) {
+			use_add(is_guest ? guest : overhead, &use);
+			is_guest = kib_of(line, "Size:") >> 10 >= GUEST_KIB;
+		}
+		is_guest = is_guest || (str_starts(line, "VmFlags:") && strstr(line, " dd"));
+		line_add(line, &use);
 	}
+	use_add(is_guest ? guest : overhead, &use);
 }
 
 int measure_process(pid_t pid, struct memory_use *use)

@@ -28,7 +28,8 @@ int measure_process(pid_t pid, struct memory_use *use);
 /*
  * measure_machine() - add what a virtual machine's monitor uses, its guest's memory apart
  *
- * What is mapped in one piece of 32 MiB or more is a guest's memory: the monitor has nothing else of that size.
+ * What is mapped in one piece of 32 MiB or more, or is not to be in a dump ("dd"), is a guest's memory: our monitor has nothing else
+ * that is so. (Of a copy of a machine it is many small pieces; QEMU says nothing of dumps.)
  * Return: 0 or a recorded failure.
  */
 int measure_machine(pid_t monitor, struct memory_use *guest, struct memory_use *overhead);

@@ -262,14 +262,15 @@ int fleet_listen(struct fleet *fleet, size_t first, const char *text, int64_t ti
 
 /* --- what they take ------------------------------------------------------------------------------- */
 
-static int payload_measure(const struct fleet *fleet, const char *id, struct memory_use *use)
+/* Of a machine: its attendant, its monitor, and QEMU where that is. */
+static int processes_measure(const struct fleet *fleet, const char *id, bool is_machine, struct measurement *m)
 {
 	cleanup_free pid_t *pids = NULL;
 	size_t count = 0;
 	int r = container_pids(&fleet->globals->place, id, &pids, &count);
 
 	for (size_t i = 0; r == 0 && i < count; i++)
-		r = measure_process(pids[i], use);
+		r = is_machine ? measure_machine(pids[i], &m->payload, &m->overhead) : measure_process(pids[i], &m->payload);
 	return r;
 }
 
@@ -285,10 +286,8 @@ static int instance_measure(const struct fleet *fleet, const char *id, struct me
 	r = info.keeper_pid > 0 ? measure_process(info.keeper_pid, &m->overhead) : 0;
 	if (r == 0)
 		r = usage_watch_open(&fleet->globals->place, id, &watch);
-	if (r == 0 && watch.counts >= 0)
-		r = measure_machine(watch.pid, &m->payload, &m->overhead);
-	else if (r == 0)
-		r = payload_measure(fleet, id, &m->payload);
+	if (r == 0)
+		r = processes_measure(fleet, id, watch.counts >= 0, m);
 	if (r == 0) {
 		r = usage_read(&watch, &usage);
 		if (r == 0) {

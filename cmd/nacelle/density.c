@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * `density`: how many instances of a spec a machine holds, and what each more costs. Step by step: start them, let the
- * machine settle, measure; as containers, as virtual machines, or both one after the other.
+ * machine settle, measure; as containers, as virtual machines of three kinds, one kind after the other.
  */
 #include "cmd/nacelle/density.h"
 
@@ -18,6 +18,8 @@
 #include "runtime/base/log.h"
 #include "runtime/base/str.h"
 
+#define QEMU "/usr/bin/qemu-system-x86_64"
+
 enum { COUNT_MAX = 100000, SETTLE_STEP_MS = 500, SETTLED_STEPS = 3, STATUS_INTERRUPTED = 128 + SIGINT };
 
 struct density_options {
@@ -30,7 +32,7 @@ struct density_options {
 
 const struct option_row density_options[] = {
 	{ "count", 'n', OPTION_NUMBER, DENSITY(count), "N", "how many at most (100)" },
-	{ "as", 0, OPTION_LIST, DENSITY(kinds), "KIND", "container or vm; more than once: one after the other (container)" },
+	{ "as", 0, OPTION_LIST, DENSITY(kinds), "KIND", "container, vm, vm-template or qemu; more than once: in turn (container)" },
 	{ "parallel", 0, OPTION_NUMBER, DENSITY(parallel), "N", "start so many at once (1)" },
 	{ "leave", 0, OPTION_STRING, DENSITY(leave), "SIZE", "stop when less memory than this is available (512M)" },
 	{ "settle", 0, OPTION_STRING, DENSITY(settle), "TIME", "wait at most so long for the machine to settle (10s)" },
@@ -39,6 +41,16 @@ const struct option_row density_options[] = {
 	{ "json", 0, OPTION_STRING, DENSITY(json), "FILE", "write the steps and every start there" },
 	{ "plot", 0, OPTION_STRING, DENSITY(plot), "FILE", "draw charts: FILE.svg or FILE.png (needs gnuplot)" },
 	{ .name = NULL },
+};
+
+/* What `run` is told so that an instance becomes one of this kind. */
+static const struct kind {
+	const char *name, *words[2];
+} kinds[] = {
+	{ "container", { NULL } },
+	{ "vm", { "--vm", "--no-template" } },
+	{ "vm-template", { "--vm", "--template" } },
+	{ "qemu", { "--vm", "--hypervisor=" QEMU } },
 };
 
 struct density {
@@ -168,6 +180,15 @@ static int series_run(const struct density *d, struct fleet *fleet, struct serie
 	return r < 0 ? r : 0;
 }
 
+/* Return: NULL when there is no such kind. */
+static const struct kind *kind_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (str_eq(kinds[i].name, name))
+			return &kinds[i];
+	return NULL;
+}
+
 /* All of one kind, and their end, whatever happened. */
 static int kind_run(struct density *d, const char *kind)
 {
@@ -175,13 +196,14 @@ static int kind_run(struct density *d, const char *kind)
 	struct series *series = &d->report.series[d->report.count];
 	struct str_list words = { .items = NULL };
 	struct fleet fleet = { .globals = d->globals, .kind = kind, .words = &words, .parallel = d->o.parallel };
+	const struct kind *how = kind_find(kind);
 	cleanup_free char *text = NULL;
 	int r = 0, ended;
 
 	if (d->words->count > WORDS_MAX)
 		return usage_fail(d->globals->command, "more than %d words behind the options", WORDS_MAX);
-	if (str_eq(kind, "vm"))
-		r = str_list_add(&words, "--vm");
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(how->words) && how->words[i]; i++)
+		r = str_list_add(&words, how->words[i]);
 	for (size_t i = 0; r == 0 && i < d->words->count; i++)
 		r = str_list_add(&words, d->words->items[i]);
 	if (r < 0) {
@@ -218,8 +240,8 @@ static int options_check(struct density *d)
 	if (o->kinds.count == 0 && str_list_add(&o->kinds, "container") < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < o->kinds.count; i++) {
-		if (!str_eq(o->kinds.items[i], "container") && !str_eq(o->kinds.items[i], "vm"))
-			return usage_fail(command, "--as: '%s' is neither container nor vm", o->kinds.items[i]);
+		if (!kind_find(o->kinds.items[i]))
+			return usage_fail(command, "--as: '%s' is none of container, vm, vm-template and qemu", o->kinds.items[i]);
 		for (size_t j = 0; j < i; j++)
 			if (str_eq(o->kinds.items[i], o->kinds.items[j]))
 				return usage_fail(command, "--as: '%s' twice", o->kinds.items[i]);

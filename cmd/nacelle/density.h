@@ -30,7 +30,7 @@ enum { PARALLEL_MAX = 64 };
 /* All that were started of one kind. */
 struct fleet {
 	const struct globals *globals;
-	const char *kind;		/* "container" or "vm" */
+	const char *kind;		/* as in --as */
 	const struct str_list *words;	/* for `nacelle run`: its options, the spec, what stands behind it */
 	size_t parallel;		/* so many are started at once, at most PARALLEL_MAX */
 	struct instance *items;

@@ -222,3 +222,15 @@ is_clone()
 	done
 	not pgrep -f nacelle-vmm
 }
+
+# bats test_tags=lab, vm, full
+@test "density of machines that boot, of copies and of QEMU's: each has memory of its guest's and of its own" {
+	vm_setup
+	spec_file '{ args: ["sh", "-c", "echo ready; exec sleep 1000"], memory: "32M" }'
+	LIMIT=500 run -0 nacelle density -n 1 --as vm --as vm-template --as qemu --settle 60s --json out.json "$SPEC"
+	[ "$(jq -r '.series[].kind' out.json | tr '\n' ' ')" = "vm vm-template qemu " ]
+	jq -e '[.series[].steps[-1] | .payload.pss > 4000000 and .overhead.pss > 0 and .answered.p50Ns > 0] | all' out.json
+	# what a copy has for itself alone
+	jq -e '.series[0].steps[-1].payload.uss > 2 * .series[1].steps[-1].payload.uss' out.json
+	[ "$(nacelle list -q)" = "" ]
+}

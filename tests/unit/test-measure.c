@@ -25,6 +25,23 @@ static void test_a_guest_is_what_is_mapped_in_a_large_piece(void)
 	CHECK_INT(overhead.uss, 11 << 10);
 }
 
+static void test_a_guest_is_what_is_kept_out_of_dumps(void)
+{
+	char text[] = "7f0000000000-7f0000040000 rw-p 00000000 fe:00 1 /data/vm/template-1\n"
+		      "Size:                256 kB\nPss:                  40 kB\nPrivate_Clean:         4 kB\nPrivate_Dirty:        20 kB\n"
+		      "VmFlags: rd wr mr mw me nr dd nh\n"
+		      "7f0000040000-7f0000080000 rw-p 00000000 00:00 0\n"
+		      "Size:                256 kB\nPss:                   8 kB\nPrivate_Clean:         0 kB\nPrivate_Dirty:         8 kB\n"
+		      "VmFlags: rd wr mr mw me nr nh\n";
+	struct memory_use guest = { 0 }, overhead = { 0 };
+
+	measure_maps(text, &guest, &overhead);
+	CHECK_INT(guest.pss, 40 << 10);
+	CHECK_INT(guest.uss, 24 << 10);
+	CHECK_INT(overhead.pss, 8 << 10);
+	CHECK_INT(overhead.uss, 8 << 10);
+}
+
 static void test_what_this_process_takes_is_seen(void)
 {
 	enum { SIZE = 8 << 20 };
@@ -60,6 +77,7 @@ int main(void)
 {
 	return tap_run((struct tap_test[]){
 		TEST(test_a_guest_is_what_is_mapped_in_a_large_piece),
+		TEST(test_a_guest_is_what_is_kept_out_of_dumps),
 		TEST(test_what_this_process_takes_is_seen),
 		TEST(test_a_process_that_is_gone_takes_nothing),
 		TEST(test_the_host_has_memory),
