@@ -54,6 +54,8 @@ kept
 	nacelle delete --force "$ID"
 	not host ip link show nacelle1
 	not ask_host 10.77.1.9 80 word
+	# the data folder is that of all tests here (vm_setup)
+	nacelle network rm net
 }
 
 # bats test_tags=lab, vm, full
