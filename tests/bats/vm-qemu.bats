@@ -57,6 +57,7 @@ qemu_pid()
 		args: ["sh", "-c", $script], vm: { hypervisor: { path: $qemu } } }')"
 	run --separate-stderr -7 nacelle run "$SPEC"
 	diff <(echo "$ours") <(echo "$output")
+	# shellcheck disable=SC2154 # set by run
 	[[ $stderr =~ ^[0-9a-f-]{36}$ ]]
 	[ "$stderr" != "$(cat /proc/sys/kernel/random/boot_id)" ]
 }
@@ -128,6 +129,7 @@ qemu_pid()
 	is "$(cat "${kernel%/*}/release")"
 	[ "$(cat "$BATS_TEST_TMPDIR/rw/file")" = inside ]
 	head -c 262144 /dev/urandom >"$BATS_TEST_TMPDIR/in"
+	# shellcheck disable=SC2094 # it is read twice
 	nacelle exec -i "$ID" cat <"$BATS_TEST_TMPDIR/in" | cmp - "$BATS_TEST_TMPDIR/in"
 	run -0 nacelle stats --no-stream --format json --interval 10ms "$ID"
 	jq -e '.[0].vm | .start.ready and (has("exits") | not) and (has("kvm_exits") | not)' <<<"$output"

@@ -27,7 +27,7 @@ static void once(void)
 /* @kind: the usual one for it, or none, or too many */
 static void fds_add(struct msghdr *message, struct cmsghdr *control, unsigned int kind, unsigned int count)
 {
-	int fds[FDS_MOST];
+	int fds[FDS_MOST] = { 0 };
 
 	for (unsigned int i = 0; i < count; i++)
 		fds[i] = kind & 1 ? memory : kick;
