@@ -242,7 +242,7 @@ unit: $(TESTS)
 	$(Q)SAN=$(SAN) tests/check unit
 bats: all $(FAULTS) $(ATTACKS) $(TOOLS) $(HOSTILE)
 	$(Q)tests/check bats
-lab: all tests $(ATTACKS) $(TOOLS) $(HOSTILE)
+lab: all tests $(FAULTS) $(ATTACKS) $(TOOLS) $(HOSTILE)
 	$(Q)LAB=full tests/check lab
 emulated: all
 	$(Q)tests/check emulated

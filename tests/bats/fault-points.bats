@@ -8,7 +8,7 @@ setup_file()
 {
 	for program in inject confined; do
 		[ -x "$BATS_TEST_DIRNAME/../../build/faults/$program" ] || {
-			echo "build/faults/$program is missing: make faults-programs" >&2
+			echo "build/faults/$program is missing: make bench-programs" >&2
 			return 1
 		}
 	done
@@ -44,6 +44,12 @@ points()
 
 @test "faults in run, with an overlay" {
 	points run-overlay
+}
+
+# the lab's processor is emulated: a fortieth
+# bats test_tags=lab, full
+@test "faults in run, with limits" {
+	FAULTS_PARTS=${FAULTS_PARTS:-40} points run-limits
 }
 
 @test "faults in create and start" {

@@ -201,6 +201,19 @@ static void say_file(FILE *out, const char *path)
 	free(text);
 }
 
+/* What is not there says nothing: the controllers may be missing, or the whole hierarchy. */
+static void say_limits(FILE *out)
+{
+	static const char *const files[] = { "cpu.weight", "cpu.max", "memory.max", "memory.low", "memory.high", "memory.swap.max",
+					     "memory.oom.group", "pids.max" };
+	char path[64];
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		(void)snprintf(path, sizeof(path), "/sys/fs/cgroup/%s", files[i]);
+		say_file(out, path);
+	}
+}
+
 static void say_process(FILE *out, char **argv, char **envp)
 {
 	struct utsname host;
@@ -251,6 +264,7 @@ int main(int argc, char **argv, char **envp)
 	say_file(out, "/proc/self/cgroup");
 	say_file(out, "/proc/sys/kernel/shm_rmid_forced");
 	say_file(out, "/proc/sys/net/ipv4/ip_forward");
+	say_limits(out);
 	say_refusals(out);
 	if (fclose(out) != 0)
 		return BROKEN;

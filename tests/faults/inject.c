@@ -279,6 +279,27 @@ static bool wanted(const struct options *o, const struct verb *v)
 	return o->verb_count == 0;
 }
 
+/* Whether the words of @controllers are all in the root's file. */
+static bool has_controllers(const char *controllers)
+{
+	char there[512] = "", words[64], *rest = words, *word;
+	FILE *file = fopen("/sys/fs/cgroup/cgroup.controllers", "re");
+
+	if (file) {
+		(void)!fgets(there, sizeof(there), file);
+		(void)fclose(file);
+	}
+	there[strcspn(there, "\n")] = '\0';
+	(void)snprintf(words, sizeof(words), "%s", controllers);
+	while ((word = strsep(&rest, " "))) {
+		char *at = strstr(there, word);
+
+		if (!at || (at > there && at[-1] != ' ') || (at[strlen(word)] && at[strlen(word)] != ' '))
+			return false;
+	}
+	return true;
+}
+
 static int all_verbs(const struct options *o)
 {
 	FILE *report = o->report ? fopen(o->report, "we") : NULL;
@@ -288,9 +309,15 @@ static int all_verbs(const struct options *o)
 		perror(o->report);
 		return 2;
 	}
-	for (const struct verb *v = verbs; v->name; v++)
-		if (wanted(o, v) && !verb_run(o, v, report, ++n))
+	for (const struct verb *v = verbs; v->name; v++) {
+		if (!wanted(o, v))
+			continue;
+		n++;
+		if (v->controllers && !has_controllers(v->controllers))
+			(void)printf("ok %d - %s # skip no cgroup2 with the controllers %s\n", n, v->name, v->controllers);
+		else if (!verb_run(o, v, report, n))
 			bad = 1;
+	}
 	(void)printf("1..%d\n", n);
 	if (report)
 		(void)fclose(report);

@@ -31,6 +31,8 @@ const struct verb verbs[] = {
 	VERB("run", "plain", runs, "run", "-b", "BUNDLE", "ID"), .success = CONFINED, .reports = true },
 	VERB("run-userns", "userns", runs, "run", "-b", "BUNDLE", "ID"), .success = CONFINED, .reports = true },
 	VERB("run-overlay", "overlay", runs, "run", "-b", "BUNDLE", "ID"), .success = CONFINED, .reports = true },
+	VERB("run-limits", "limits", runs, "run", "-b", "BUNDLE", "ID"), .success = CONFINED, .reports = true,
+	  .controllers = "cpu memory pids" },
 	VERB("create", "plain", runs, "create", "-b", "BUNDLE", "ID"), .after = ARGS("start", "ID"), .reports = true },
 	VERB("start", "plain", runs, "start", "ID"), .before = ARGS("create", "-b", "BUNDLE", "ID"), .reports = true },
 	VERB("exec", "plain", waits, "exec", "ID", "/bin/confined"), .before = LIVING, .success = CONFINED,

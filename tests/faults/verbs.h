@@ -18,6 +18,7 @@ struct verb {
 	int success;			/* its exit status when all goes well */
 	bool reports;			/* the payload is to have run then */
 	bool stays;			/* what `before` makes serves all points */
+	const char *controllers;	/* of cgroup2, which it needs, as cgroup.controllers has them in a row; or NULL */
 	bool all;			/* our processes that outlive the command are traced too */
 };
 extern const struct verb verbs[];
