@@ -279,6 +279,17 @@ static bool wanted(const struct options *o, const struct verb *v)
 	return o->verb_count == 0;
 }
 
+/* Whether @word is one of the words of @text. */
+static bool has_word(const char *text, const char *word)
+{
+	size_t size = strlen(word);
+
+	for (const char *at = text; (at = strstr(at, word)); at += size)
+		if ((at == text || at[-1] == ' ') && (at[size] == '\0' || strchr(" \n", at[size])))
+			return true;
+	return false;
+}
+
 /* Whether the words of @controllers are all in the root's file. */
 static bool has_controllers(const char *controllers)
 {
@@ -289,14 +300,10 @@ static bool has_controllers(const char *controllers)
 		(void)!fgets(there, sizeof(there), file);
 		(void)fclose(file);
 	}
-	there[strcspn(there, "\n")] = '\0';
 	(void)snprintf(words, sizeof(words), "%s", controllers);
-	while ((word = strsep(&rest, " "))) {
-		char *at = strstr(there, word);
-
-		if (!at || (at > there && at[-1] != ' ') || (at[strlen(word)] && at[strlen(word)] != ' '))
+	while ((word = strsep(&rest, " ")))
+		if (!has_word(there, word))
 			return false;
-	}
 	return true;
 }
 
