@@ -305,15 +305,26 @@ static int memory_set(struct vhost_user *user, const void *payload)
 	return 0;
 }
 
+/* The ring that something is set of, which must stand still meanwhile; NULL is recorded. @what: "the size of" */
+static struct virtio_queue *ring_at_rest(const struct vhost_user *user, uint32_t index, const char *what)
+{
+	struct virtio_queue *queue = queue_of(user, index);
+
+	if (queue && !queue->q.enabled)
+		return queue;
+	(void)fail_plain(EPROTO, "%s a ring that is not there, or in use", what);
+	return NULL;
+}
+
 static int vring_size_set(struct vhost_user *user, const void *payload)
 {
 	struct vring_number number;
 	struct virtio_queue *queue;
 
 	memcpy(&number, payload, sizeof(number));
-	queue = queue_of(user, number.index);
-	if (!queue || queue->q.enabled)
-		return bad("the size of a ring that is not there, or in use");
+	queue = ring_at_rest(user, number.index, "the size of");
+	if (!queue)
+		return -EPROTO;
 	queue->q.size = number.value;
 	return 0;
 }
@@ -321,12 +332,10 @@ static int vring_size_set(struct vhost_user *user, const void *payload)
 static int vring_addresses_set(struct vhost_user *user, const void *payload)
 {
 	struct vring_addresses a;
-	struct virtio_queue *queue;
 
 	memcpy(&a, payload, sizeof(a));
-	queue = queue_of(user, a.index);
-	if (!queue || queue->q.enabled)
-		return bad("the addresses of a ring that is not there, or in use");
+	if (!ring_at_rest(user, a.index, "the addresses of"))
+		return -EPROTO;
 	user->rings[a.index].desc = a.desc;
 	user->rings[a.index].used = a.used;
 	user->rings[a.index].avail = a.avail;
@@ -336,12 +345,10 @@ static int vring_addresses_set(struct vhost_user *user, const void *payload)
 static int vring_base_set(struct vhost_user *user, const void *payload)
 {
 	struct vring_number number;
-	struct virtio_queue *queue;
 
 	memcpy(&number, payload, sizeof(number));
-	queue = queue_of(user, number.index);
-	if (!queue || queue->q.enabled)
-		return bad("the place in a ring that is not there, or in use");
+	if (!ring_at_rest(user, number.index, "the place in"))
+		return -EPROTO;
 	user->rings[number.index].base = (uint16_t)number.value;
 	return 0;
 }
