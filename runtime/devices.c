@@ -188,8 +188,12 @@ static int links_make(int dev)
 	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(links); i++) {
-		if (str_eq(links[i].name, "core") && access("/proc/kcore", F_OK) < 0)
-			continue;
+		/* a kernel need not have it; any other reason is no reason to leave the link out */
+		if (str_eq(links[i].name, "core") && access("/proc/kcore", F_OK) < 0) {
+			if (errno == ENOENT)
+				continue;
+			return fail(errno, "'/proc/kcore', for '/dev/core'");
+		}
 		r = link_make(dev, links[i].name, links[i].to);
 		if (r < 0)
 			return r;
