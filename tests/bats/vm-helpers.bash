@@ -19,3 +19,26 @@ vm_detach()
 	vm_setup
 	detach "$1" ".vm = {} | ${2:-.}"
 }
+
+# vm_at_once N [COMMAND...] - the payload of the bundle, which says something nobody else says, waits for a line and ends with 5:
+# N machines of it at once; while all of them wait the command has its say
+vm_at_once()
+{
+	local n pids=() status hold
+	mkfifo go
+	for ((n = 0; n < $1; n++)); do
+		LIMIT=590 nacelle run -i -b "$BUNDLE" "$ID-$n" <go >"out-$n" &
+		pids+=($!)
+	done
+	exec {hold}>go
+	for ((n = 0; n < $1; n++)); do
+		until_true 500 grep -q . "out-$n"
+	done
+	[ "$(cat out-* | sort -u | wc -l)" = "$1" ]
+	"${@:2}"
+	exec {hold}>&-
+	for ((n = 0; n < $1; n++)); do
+		status=0; wait "${pids[n]}" || status=$?; [ "$status" = 5 ]
+	done
+	not pgrep -f nacelle-vmm
+}

@@ -19,25 +19,13 @@ load vm-helpers
 	not pgrep -f nacelle-vmm
 }
 
+all_listed()
+{
+	[ "$(nacelle list -q | wc -l)" = "$1" ]
+}
 # bats test_tags=lab, vm, full
 @test "some virtual machines at once are as many, and leave nothing" {
 	vm_setup
 	payload 'cat /proc/sys/kernel/random/boot_id; read line; exit 5' '.vm = {} | .linux.resources = { memory: { limit: 33554432 } }'
-	local n pids=() once=${VM_ONCE:-5}
-	mkfifo go
-	for ((n = 0; n < once; n++)); do
-		LIMIT=590 nacelle run -i -b "$BUNDLE" "$ID-$n" <go >"out-$n" &
-		pids+=($!)
-	done
-	exec {hold}>go
-	for ((n = 0; n < once; n++)); do
-		until_true 400 grep -q . "out-$n"
-	done
-	[ "$(cat out-* | sort -u | wc -l)" = "$once" ]
-	[ "$(nacelle list -q | wc -l)" = "$once" ]
-	exec {hold}>&-
-	for ((n = 0; n < once; n++)); do
-		status=0; wait "${pids[n]}" || status=$?; [ "$status" = 5 ]
-	done
-	not pgrep -f nacelle-vmm
+	vm_at_once "${VM_ONCE:-5}" all_listed "${VM_ONCE:-5}"
 }

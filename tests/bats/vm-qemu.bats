@@ -24,14 +24,6 @@ QEMU=/usr/bin/qemu-system-x86_64
 	not nacelle state "$ID"
 }
 
-@test "without KVM the refusal names QEMU as the way out" {
-	payload 'echo silent' '.vm = {}'
-	run -125 unshare -m sh -c '[ ! -e /dev/kvm ] || mount --bind /dev/null /dev/kvm && exec "$@"' sh \
-		"$NACELLE" --root "$STATE" --data "$DATA" run -b "$BUNDLE" "$ID"
-	has "vm.hypervisor.path"
-	one_line
-}
-
 # qemu_detach SCRIPT [JQ] - as vm_detach, with QEMU
 qemu_detach()
 {

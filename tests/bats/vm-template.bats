@@ -199,28 +199,16 @@ is_clone()
 	nacelle exec "$ID-2" ping -c 1 -W 20 "host-1"
 }
 
+one_template()
+{
+	[ "$(templates | wc -l)" = 1 ]
+}
 # bats test_tags=lab, vm, full
 @test "many begin at once: one makes the template, all are machines of their own, and nothing is left" {
 	vm_setup
 	rm -f "$DATA"/vm/template-*
 	payload 'cat /proc/sys/kernel/random/boot_id; read line; exit 5' ".vm = { template: true } | $SMALL"
-	local n pids=() once=${VM_CLONES:-12}
-	mkfifo go
-	for ((n = 0; n < once; n++)); do
-		LIMIT=590 nacelle run -i -b "$BUNDLE" "$ID-$n" <go >"out-$n" &
-		pids+=($!)
-	done
-	exec {hold}>go
-	for ((n = 0; n < once; n++)); do
-		until_true 500 grep -q . "out-$n"
-	done
-	[ "$(cat out-* | sort -u | wc -l)" = "$once" ]
-	[ "$(templates | wc -l)" = 1 ]
-	exec {hold}>&-
-	for ((n = 0; n < once; n++)); do
-		status=0; wait "${pids[n]}" || status=$?; [ "$status" = 5 ]
-	done
-	not pgrep -f nacelle-vmm
+	vm_at_once "${VM_CLONES:-12}" one_template
 }
 
 # bats test_tags=lab, vm, full

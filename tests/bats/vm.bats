@@ -11,6 +11,8 @@ load vm-helpers
 	run -125 unshare -m sh -c '[ ! -e /dev/kvm ] || mount --bind /dev/null /dev/kvm && exec "$@"' sh \
 		"$NACELLE" --root "$STATE" --data "$DATA" run -b "$BUNDLE" "$ID"
 	has "/dev/kvm"
+	# the way out
+	has "vm.hypervisor.path"
 	one_line
 	lacks silent
 	not nacelle state "$ID"
