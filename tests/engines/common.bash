@@ -73,12 +73,13 @@ bounded()
 	set -m
 	("$@") &
 	pid=$!
-	set +m
+	# a group of its own: its sleep goes with it, and holds nobody's descriptors for so long
 	(sleep "${LIMIT:-300}" && kill -KILL -- -$pid) >/dev/null 2>&1 &
 	clock=$!
+	set +m
 	wait $pid
 	r=$?
-	kill $clock 2>/dev/null
+	kill -- -$clock 2>/dev/null
 	wait $clock 2>/dev/null
 	return $r
 }
