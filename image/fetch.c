@@ -23,25 +23,16 @@
 #include "image/manifest.h"
 #include "image/sandbox.h"
 #include "runtime/base/error.h"
+#include "runtime/base/fd-message.h"
 #include "runtime/base/fd.h"
 
 int fetch_send(int sock, struct fetch_message *m)
 {
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = { .room = { 0 } };
+	union fd_message room;
 	struct iovec data = { .iov_base = m, .iov_len = sizeof(*m) };
 	struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1 };
 
-	if (m->fd >= 0) {
-		message.msg_control = &control;
-		message.msg_controllen = sizeof(control.room);
-		control.head = (struct cmsghdr){
-			.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int)),
-		};
-		memcpy(CMSG_DATA(&control.head), &m->fd, sizeof(int));
-	}
+	fd_message_put(&message, &room, &m->fd, m->fd >= 0);
 	if (sendmsg(sock, &message, MSG_NOSIGNAL) < 0)
 		return fail(errno, "tell about what was fetched");
 	return 0;
@@ -49,27 +40,21 @@ int fetch_send(int sock, struct fetch_message *m)
 
 static int control_fd(struct msghdr *message)
 {
-	struct cmsghdr *c = CMSG_FIRSTHDR(message);
-	int fd = -1;
+	int fd;
 
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(&fd, CMSG_DATA(c), sizeof(int));
+	(void)fd_message_take(message, &fd, 1);
 	return fd_lift(fd);
 }
 
 int fetch_receive(const struct fetcher *f, struct fetch_message *ret)
 {
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control;
+	union fd_message room;
 	struct iovec data = { .iov_base = ret, .iov_len = sizeof(*ret) };
-	struct msghdr message = {
-		.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control.room),
-	};
+	struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1 };
 	char shown[sizeof(ret->text) * 2];
 	ssize_t n;
 
+	fd_message_room(&message, &room);
 	do
 		n = recvmsg(f->sock, &message, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);

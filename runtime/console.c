@@ -22,6 +22,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "runtime/base/fd-message.h"
 #include "runtime/base/fd.h"
 #include "runtime/hand.h"
 #include "runtime/spec.h"
@@ -169,23 +170,20 @@ int console_send(int sock, int fd)
 
 int console_receive(int sock)
 {
-	union {
-		char room[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control;
+	union fd_message room;
 	char name[64];
 	struct iovec io = { .iov_base = name, .iov_len = sizeof(name) };
-	struct msghdr m = { .msg_iov = &io, .msg_iovlen = 1, .msg_control = control.room,
-			    .msg_controllen = sizeof(control.room) };
-	struct cmsghdr *c;
+	struct msghdr m = { .msg_iov = &io, .msg_iovlen = 1 };
 	int fd;
 
+	fd_message_room(&m, &room);
 	if (recvmsg(sock, &m, MSG_CMSG_CLOEXEC) < 0)
 		return fail(errno, "receive the terminal");
-	c = CMSG_FIRSTHDR(&m);
-	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(int)))
+	if (fd_message_take(&m, &fd, 1) != 1) {
+		if (fd >= 0)
+			(void)close(fd);
 		return fail_plain(EPROTO, "receive the terminal: no terminal came");
-	memcpy(&fd, CMSG_DATA(c), sizeof(int));
+	}
 	return fd;
 }
 

@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "runtime/base/fd-message.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/spawn.h"
 #include "runtime/base/str.h"
@@ -210,17 +211,13 @@ static int program_start(const struct criu_job *job, int *ret_sock, pid_t *ret_p
 
 static int answer_receive(int sock, struct criu_answer *ret, int *ret_fd)
 {
-	union {
-		char room[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control;
+	union fd_message room;
 	unsigned char data[ANSWER_SIZE];
 	struct iovec io = { .iov_base = data, .iov_len = sizeof(data) };
-	struct msghdr m = { .msg_iov = &io, .msg_iovlen = 1, .msg_control = control.room,
-			    .msg_controllen = sizeof(control.room) };
-	const struct cmsghdr *c;
+	struct msghdr m = { .msg_iov = &io, .msg_iovlen = 1 };
 	ssize_t n;
 
+	fd_message_room(&m, &room);
 	do
 		n = recvmsg(sock, &m, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
@@ -228,10 +225,7 @@ static int answer_receive(int sock, struct criu_answer *ret, int *ret_fd)
 		return fail(errno, "hear what criu says");
 	if (n == 0)
 		return fail_plain(EPROTO, "criu ended without an answer");
-	c = CMSG_FIRSTHDR(&m);
-	*ret_fd = -1;
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(ret_fd, CMSG_DATA(c), sizeof(int));
+	(void)fd_message_take(&m, ret_fd, 1);
 	return criu_answer_read(data, (size_t)n, ret);
 }
 

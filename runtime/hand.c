@@ -9,6 +9,7 @@
 
 #include "runtime/base/cleanup.h"
 #include "runtime/base/error.h"
+#include "runtime/base/fd-message.h"
 
 int hand_connect(const char *what, const char *path)
 {
@@ -27,20 +28,12 @@ int hand_connect(const char *what, const char *path)
 
 int hand_over(int sock, int fd, const char *name)
 {
-	union {
-		char room[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = { .room = { 0 } };
+	union fd_message room;
 	char text[64];
 	struct iovec io = { .iov_base = text, .iov_len = strnlen(name, sizeof(text)) };
-	struct msghdr m = { .msg_iov = &io, .msg_iovlen = 1, .msg_control = control.room,
-			    .msg_controllen = sizeof(control.room) };
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+	struct msghdr m = { .msg_iov = &io, .msg_iovlen = 1 };
 
 	memcpy(text, name, io.iov_len);
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &fd, sizeof(int));
+	fd_message_put(&m, &room, &fd, 1);
 	return sendmsg(sock, &m, MSG_NOSIGNAL) < 0 ? fail(errno, "send '%s' over the socket", name) : 0;
 }

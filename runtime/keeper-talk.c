@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "runtime/base/clock.h"
+#include "runtime/base/fd-message.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/proc.h"
 #include "runtime/base/str.h"
@@ -50,39 +51,29 @@ int keeper_listen(const struct state_dir *dir)
 static int request_send(int sock, enum keeper_word word, const int fds[2])
 {
 	struct keeper_request request = { .version = KEEPER_VERSION, .word = word };
-	char control[CMSG_SPACE(2 * sizeof(int))] = { 0 };
+	union fd_message room;
 	struct iovec part = { .iov_base = &request, .iov_len = sizeof(request) };
 	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
 	size_t count = !fds || fds[0] < 0 ? 0 : fds[1] < 0 ? 1 : 2;
 
-	if (count > 0) {
-		struct cmsghdr *c = (void *)control;
-
-		message.msg_control = control;
-		message.msg_controllen = CMSG_SPACE(count * sizeof(int));
-		*c = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(count * sizeof(int)) };
-		memcpy(CMSG_DATA(c), fds, count * sizeof(int));
-	}
+	fd_message_put(&message, &room, fds, count);
 	return sendmsg(sock, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
 /* Return: bytes of the answer, 0 when there is none, or -errno. */
 static int answer_receive(int sock, struct keeper_answer *ret, int *ret_fd)
 {
-	char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	union fd_message room;
 	struct iovec part = { .iov_base = ret, .iov_len = sizeof(*ret) };
-	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
-	struct cmsghdr *c;
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
 	ssize_t n;
 
 	*ret = (struct keeper_answer){ .version = 0 };
+	fd_message_room(&message, &room);
 	n = recvmsg(sock, &message, MSG_CMSG_CLOEXEC);
 	if (n < 0)
 		return -errno;
-	c = CMSG_FIRSTHDR(&message);
-	*ret_fd = -1;
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-		memcpy(ret_fd, CMSG_DATA(c), sizeof(int));
+	(void)fd_message_take(&message, ret_fd, 1);
 	return (int)n;
 }
 

@@ -15,6 +15,7 @@
 
 #include "runtime/base/cleanup.h"
 #include "runtime/base/error.h"
+#include "runtime/base/fd-message.h"
 
 /*
  * A stream may take a part of the message only; the fd goes with the first byte. Return: bytes, or
@@ -22,24 +23,12 @@
  */
 static ssize_t send_with_fd(int sock, const char *text, size_t size, int fd)
 {
-	union {
-		char space[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = { .space = { 0 } };
+	union fd_message room;
 	struct iovec iov = { .iov_base = (void *)(uintptr_t)text, .iov_len = size };
-	struct msghdr message = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.space,
-		.msg_controllen = sizeof(control.space),
-	};
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
 	ssize_t sent;
 
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+	fd_message_put(&message, &room, &fd, 1);
 	do
 		sent = sendmsg(sock, &message, MSG_NOSIGNAL);
 	while (sent < 0 && errno == EINTR);

@@ -13,10 +13,10 @@
 
 #include "runtime/base/cleanup.h"
 #include "runtime/base/error.h"
+#include "runtime/base/fd-message.h"
 #include "runtime/base/fd.h"
 
 enum {
-	FDS_MAX = 4, /* more than one is refused; more than these the kernel drops itself */
 	ERRNO_MAX = 4095, /* MAX_ERRNO of the kernel */
 };
 
@@ -37,11 +37,6 @@ static const char *const word_names[] = {
 	[SYNC_LISTENER] = "listener", [SYNC_TAKEN] = "taken",
 	[SYNC_READY] = "ready",       [SYNC_GO] = "go",
 	[SYNC_FAILED] = "failed",
-};
-
-union control {
-	struct cmsghdr align;
-	char bytes[CMSG_SPACE(FDS_MAX * sizeof(int))];
 };
 
 int sync_pair(int ret_fds[2])
@@ -67,7 +62,7 @@ int sync_pair(int ret_fds[2])
 /* Send one message. Return: 0 or -errno, nothing recorded. */
 static int wire_send(int sock, const struct wire *wire, size_t size, int fd)
 {
-	union control control = { .bytes = { 0 } };
+	union fd_message room;
 	/* sendmsg(2) only reads, though iov_base is not const */
 	union {
 		const void *from;
@@ -77,16 +72,7 @@ static int wire_send(int sock, const struct wire *wire, size_t size, int fd)
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	ssize_t n;
 
-	if (fd >= 0) {
-		struct cmsghdr *head = &control.align;
-
-		msg.msg_control = &control;
-		msg.msg_controllen = CMSG_SPACE(sizeof(fd));
-		head->cmsg_level = SOL_SOCKET;
-		head->cmsg_type = SCM_RIGHTS;
-		head->cmsg_len = CMSG_LEN(sizeof(fd));
-		memcpy(CMSG_DATA(head), &fd, sizeof(fd));
-	}
+	fd_message_put(&msg, &room, &fd, fd >= 0);
 	do
 		n = sendmsg(sock, &msg, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
@@ -120,33 +106,6 @@ void sync_send_failure(int sock, int r)
 	(void)wire_send(sock, &wire, WIRE_HEAD + n + 1, -1);
 }
 
-/* The one fd that came with @msg, or -1; all others are closed, and counted in @ret_surplus. */
-static int fd_taken(struct msghdr *msg, int *ret_surplus)
-{
-	int fd = -1;
-
-	*ret_surplus = 0;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
-		size_t n;
-
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (size_t i = 0; i < n; i++) {
-			int one;
-
-			memcpy(&one, CMSG_DATA(c) + i * sizeof(int), sizeof(one));
-			if (fd < 0) {
-				fd = one;
-			} else {
-				(void)close(one);
-				++*ret_surplus;
-			}
-		}
-	}
-	return fd;
-}
-
 /* Whether the @size bytes that came are a message of ours; ends the text. */
 static bool wire_is_sane(struct wire *wire, size_t size)
 {
@@ -162,20 +121,16 @@ static bool wire_is_sane(struct wire *wire, size_t size)
 
 int sync_receive(int sock, struct sync_message *ret)
 {
-	union control control;
+	union fd_message room;
 	struct wire wire;
 	struct iovec iov = { .iov_base = &wire, .iov_len = sizeof(wire) };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	cleanup_fd int fd = -1;
-	int surplus;
 	int resets = 0;
+	size_t came;
 	ssize_t n;
 
+	fd_message_room(&msg, &room);
 	/* A reset is told once, in front of what was said before it: somebody's last words. */
 	do
 		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
@@ -189,10 +144,10 @@ int sync_receive(int sock, struct sync_message *ret)
 	ret->text[0] = '\0';
 	if (n < 0)
 		return 0;
-	fd = fd_taken(&msg, &surplus);
+	came = fd_message_take(&msg, &fd, 1);
 	if (n == 0)
 		return 0;
-	if ((msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || surplus > 0 ||
+	if ((msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || came > 1 ||
 	    !wire_is_sane(&wire, (size_t)n))
 		return fail_plain(EPROTO, "received a message that makes no sense (%zd bytes)", n);
 	if (fd >= 0) {

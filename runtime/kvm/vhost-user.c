@@ -493,21 +493,10 @@ static void fds_drop(struct vhost_user *user)
 
 static int fds_take(struct vhost_user *user, struct msghdr *message)
 {
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
-		unsigned int count = (unsigned int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+	unsigned int places = VHOST_USER_FDS - user->fd_count;
+	size_t came = fd_message_take(message, user->fds + user->fd_count, places);
 
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (unsigned int i = 0; i < count; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-			if (user->fd_count < VHOST_USER_FDS)
-				user->fds[user->fd_count++] = fd;
-			else
-				(void)close(fd);
-		}
-	}
+	user->fd_count += came < places ? (unsigned int)came : places;
 	return message->msg_flags & MSG_CTRUNC ? bad("too many descriptors") : 0;
 }
 
@@ -517,14 +506,14 @@ enum { NOT_YET = 0, COMPLETE = 1, GONE = 2 };
 static int message_read(struct vhost_user *user, size_t until)
 {
 	while (user->have < until) {
-		_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(int) * VHOST_USER_FDS)];
+		union fd_message room;
 		struct iovec part = { .iov_base = user->message + user->have, .iov_len = until - user->have };
-		struct msghdr message = {
-			.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control),
-		};
-		ssize_t n = recvmsg(user->source.fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+		struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+		ssize_t n;
 		int r;
 
+		fd_message_room(&message, &room);
+		n = recvmsg(user->source.fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return NOT_YET;
 		if (n < 0 && errno != ECONNRESET)

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/base/fd-message.h"
 #include "runtime/kvm/device.h"
 #include "runtime/kvm/loop.h"
 #include "runtime/kvm/virtio.h"
@@ -23,7 +24,7 @@
 
 enum {
 	VHOST_USER_REGIONS = 8,
-	VHOST_USER_FDS = 8, /* that come with one message at most */
+	VHOST_USER_FDS = FD_MESSAGE_MAX, /* that come with one message at most */
 	VHOST_USER_MESSAGE = 512, /* bytes; the longest is a table of memory or a device's configuration */
 };
 

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "runtime/base/fd-message.h"
 #include "runtime/keeper-talk.h"
 #include "runtime/service/keeper-internal.h"
 
@@ -56,41 +57,27 @@ void clients_wait(struct ward *w)
 static void answer(const struct client *c, int result, int fd)
 {
 	struct keeper_answer a = { .version = KEEPER_VERSION, .result = result };
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = { .bytes = { 0 } };
+	union fd_message room;
 	struct iovec part = { .iov_base = &a, .iov_len = sizeof(a) };
 	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
 
-	if (fd >= 0) {
-		message.msg_control = &control;
-		message.msg_controllen = sizeof(control.bytes);
-		control.header = (struct cmsghdr){
-			.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int)) };
-		memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
-	}
+	fd_message_put(&message, &room, &fd, fd >= 0);
 	(void)sendmsg(c->sock, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 /* Return: bytes of the request; what came with it in @fds. */
 static ssize_t request_receive(int sock, struct keeper_request *ret, int fds[2])
 {
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(2 * sizeof(int))];
-	} control = { .bytes = { 0 } };
+	union fd_message room;
 	struct iovec part = { .iov_base = ret, .iov_len = sizeof(*ret) };
-	struct msghdr message = {
-		.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control.bytes) };
-	struct cmsghdr *c;
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
 	ssize_t n;
 
 	*ret = (struct keeper_request){ .version = 0 };
+	fd_message_room(&message, &room);
 	n = recvmsg(sock, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	c = n > 0 ? CMSG_FIRSTHDR(&message) : NULL;
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-		memcpy(fds, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0) < 2 * sizeof(int) ? sizeof(int) : 2 * sizeof(int));
+	if (n > 0)
+		(void)fd_message_take(&message, fds, 2);
 	return n;
 }
 
