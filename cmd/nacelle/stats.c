@@ -130,7 +130,7 @@ static int row_cells(const struct table *t, const struct row *row, struct str_li
 /* Of another hypervisor's machine nobody told us these: no numbers rather than zeroes. */
 static json_t *without_exits(json_t *machine)
 {
-	static const char *const names[] = { "exits", "kvm_exits", "kvm_faults", "unclaimed" };
+	static const char *const names[] = { "exits", "kvm_exits", "kvm_faults", "kvm_interrupts", "unclaimed" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		(void)json_object_del(machine, names[i]);
@@ -146,13 +146,14 @@ static json_t *machine_json(const struct vm_stats *s)
 
 	for (unsigned int i = 0; exits && i < VM_EXIT_KINDS; i++)
 		(void)json_object_set_new(exits, vm_exit_name(i), json_integer((json_int_t)s->exits[i]));
-	v = json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:{s:b, s:I, s:I, s:I, s:I}}", "exits", exits, "kvm_exits",
-		      (json_int_t)s->kvm_exits, "kvm_faults", (json_int_t)s->kvm_faults, "unclaimed",
-		      (json_int_t)s->unclaimed, "refused", (json_int_t)s->refused, "broken", (json_int_t)s->broken,
-		      "lost", (json_int_t)s->lost, "memory_returned", (json_int_t)s->returned, "start", "ready",
-		      s->said_hello != 0, "time_us", (json_int_t)s->hello_us, "exits",
-		      (json_int_t)s->hello_exits, "kvm_exits", (json_int_t)s->hello_kvm_exits, "kvm_faults",
-		      (json_int_t)s->hello_kvm_faults);
+	v = json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:{s:b, s:I, s:I, s:I, s:I, s:I}}", "exits", exits,
+		      "kvm_exits", (json_int_t)s->kvm_exits, "kvm_faults", (json_int_t)s->kvm_faults, "kvm_interrupts",
+		      (json_int_t)s->kvm_interrupts, "unclaimed", (json_int_t)s->unclaimed, "refused",
+		      (json_int_t)s->refused, "broken", (json_int_t)s->broken, "lost", (json_int_t)s->lost,
+		      "memory_returned", (json_int_t)s->returned, "start", "ready", s->said_hello != 0, "time_us",
+		      (json_int_t)s->hello_us, "exits", (json_int_t)s->hello_exits, "kvm_exits",
+		      (json_int_t)s->hello_kvm_exits, "kvm_faults", (json_int_t)s->hello_kvm_faults, "kvm_interrupts",
+		      (json_int_t)s->hello_kvm_interrupts);
 	return s->other ? without_exits(v) : v;
 }
 

@@ -282,6 +282,7 @@ static void machine(const struct vm_stats *s)
 		end('}');
 		number("kvm_exits", s->kvm_exits);
 		number("kvm_faults", s->kvm_faults);
+		number("kvm_interrupts", s->kvm_interrupts);
 	}
 	number("memory_returned", s->returned);
 	end('}');

@@ -28,8 +28,8 @@ static void one_read(int fd, struct vm_stats *stats)
 		char name[NAME_MAX_SIZE];
 	} each;
 	struct kvm_stats_header header;
-	uint64_t *const wanted[] = { &stats->kvm_exits, &stats->kvm_faults };
-	static const char *const names[] = { "exits", "pf_fixed" };
+	uint64_t *const wanted[] = { &stats->kvm_exits, &stats->kvm_faults, &stats->kvm_interrupts };
+	static const char *const names[] = { "exits", "pf_fixed", "irq_exits" };
 
 	if (!read_at(fd, &header, sizeof(header), 0) || header.name_size > NAME_MAX_SIZE)
 		return;
@@ -58,4 +58,5 @@ void kvm_stats_read(const struct vcpu *vcpus, unsigned int count, struct vm_stat
 	}
 	stats->kvm_exits = now.kvm_exits;
 	stats->kvm_faults = now.kvm_faults;
+	stats->kvm_interrupts = now.kvm_interrupts;
 }

@@ -263,5 +263,6 @@ void vm_hello(struct vm *vm)
 	stats->hello_exits = exits;
 	stats->hello_kvm_exits = stats->kvm_exits;
 	stats->hello_kvm_faults = stats->kvm_faults;
+	stats->hello_kvm_interrupts = stats->kvm_interrupts;
 	__atomic_store_n(&stats->said_hello, 1, __ATOMIC_RELEASE);
 }

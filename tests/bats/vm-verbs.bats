@@ -58,7 +58,7 @@ inside()
 	one_line
 
 	run -0 nacelle stats --no-stream --format json --interval 10ms "$ID"
-	jq -e '.[0].vm | .start.ready and .exits.mmio_write > 0 and .kvm_exits >= .start.kvm_exits and .start.kvm_exits > 0
+	jq -e '.[0].vm | .start.ready and .exits.mmio_write > 0 and .kvm_exits >= .start.kvm_exits and .start.kvm_exits > .start.kvm_interrupts and .start.kvm_interrupts > 0
 		and .broken == 0 and .refused == 0 and .start.time_us > 0' <<<"$output"
 	run -0 nacelle events --stats "$ID"
 	jq -e '.data.vm.kvm_exits > 0 and .data.vm.exits.mmio_write > 0' <<<"$output"
