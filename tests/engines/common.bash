@@ -187,7 +187,8 @@ no_cgroups()
 no_states()
 {
 	local left
-	left=$(find /run/nacelle -mindepth 1 -maxdepth 1 ! -name .seccomp 2>/dev/null)	# the cache of filters stays
+	# the cache of filters stays, and the note that systemd once made cgroups here
+	left=$(find /run/nacelle -mindepth 1 -maxdepth 1 ! -name .seccomp ! -name .systemd 2>/dev/null)
 	[ -z "$left" ] || {
 		printf 'state left: %s\n' "$left"
 		return 1
