@@ -35,7 +35,7 @@ SANF  := $(if $(filter 1,$(SAN)),-fsanitize=address$(comma)undefined -fno-omit-f
 REACH := $(if $(filter 1,$(SAN)),$(if $(findstring clang,$(CC)),-fsanitize=fuzzer-no-link))
 OPT   ?= $(if $(filter 1,$(SAN)),-O1,-O2)
 # for the sanitizers lines are enough, and a tenth less work for the compiler and the linker
-DEBUGINFO := $(if $(filter 1,$(SAN)),$(if $(findstring clang,$(CC)),-gline-tables-only,-g1),-g)
+DEBUGINFO := $(if $(filter 1,$(SAN)),-g1,-g)
 CPPFLAGS += -I. -I$(B)/gen -D_GNU_SOURCE -DNACELLE_VERSION='"$(VERSION)"' -DNACELLE_LIBEXEC='"$(libexecdir)"' -DNACELLE_BINDIR='"$(bindir)"'
 CFLAGS   += -std=gnu17 $(DEBUGINFO) $(OPT) $(WARN) $(HARD) $(SANF)
 LDFLAGS  += -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANF)
