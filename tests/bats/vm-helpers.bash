@@ -20,8 +20,8 @@ vm_detach()
 	detach "$1" ".vm = {} | ${2:-.}"
 }
 
-# vm_at_once N [COMMAND...] - the payload of the bundle, which says something nobody else says, waits for a line and ends with 5:
-# N machines of it at once; while all of them wait the command has its say
+# vm_at_once N SECONDS COMMAND... - the payload of the bundle, which says something nobody else says, waits for a line and ends with 5:
+# N machines of it at once; when all of them wait, each within so many seconds, the command has its say
 vm_at_once()
 {
 	local n pids=() status hold
@@ -32,10 +32,10 @@ vm_at_once()
 	done
 	exec {hold}>go
 	for ((n = 0; n < $1; n++)); do
-		until_true 500 grep -q . "out-$n"
+		until_true "$2" grep -q . "out-$n"
 	done
 	[ "$(cat out-* | sort -u | wc -l)" = "$1" ]
-	"${@:2}"
+	"${@:3}"
 	exec {hold}>&-
 	for ((n = 0; n < $1; n++)); do
 		status=0; wait "${pids[n]}" || status=$?; [ "$status" = 5 ]

@@ -27,5 +27,5 @@ all_listed()
 @test "some virtual machines at once are as many, and leave nothing" {
 	vm_setup
 	payload 'cat /proc/sys/kernel/random/boot_id; read line; exit 5' '.vm = {} | .linux.resources = { memory: { limit: 33554432 } }'
-	vm_at_once "${VM_ONCE:-5}" all_listed "${VM_ONCE:-5}"
+	vm_at_once "${VM_ONCE:-5}" 400 all_listed "${VM_ONCE:-5}"
 }

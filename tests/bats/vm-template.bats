@@ -208,7 +208,7 @@ one_template()
 	vm_setup
 	rm -f "$DATA"/vm/template-*
 	payload 'cat /proc/sys/kernel/random/boot_id; read line; exit 5' ".vm = { template: true } | $SMALL"
-	vm_at_once "${VM_CLONES:-12}" one_template
+	vm_at_once "${VM_CLONES:-12}" 500 one_template
 }
 
 # bats test_tags=lab, vm, full
