@@ -147,13 +147,13 @@ static json_t *machine_json(const struct vm_stats *s)
 	for (unsigned int i = 0; exits && i < VM_EXIT_KINDS; i++)
 		(void)json_object_set_new(exits, vm_exit_name(i), json_integer((json_int_t)s->exits[i]));
 	v = json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:{s:b, s:I, s:I, s:I, s:I, s:I}}", "exits", exits,
-		      "kvm_exits", (json_int_t)s->kvm_exits, "kvm_faults", (json_int_t)s->kvm_faults, "kvm_interrupts",
-		      (json_int_t)s->kvm_interrupts, "unclaimed", (json_int_t)s->unclaimed, "refused",
+		      "kvm_exits", (json_int_t)s->kvm.exits, "kvm_faults", (json_int_t)s->kvm.faults, "kvm_interrupts",
+		      (json_int_t)s->kvm.interrupts, "unclaimed", (json_int_t)s->unclaimed, "refused",
 		      (json_int_t)s->refused, "broken", (json_int_t)s->broken, "lost", (json_int_t)s->lost,
 		      "memory_returned", (json_int_t)s->returned, "start", "ready", s->said_hello != 0, "time_us",
 		      (json_int_t)s->hello_us, "exits", (json_int_t)s->hello_exits, "kvm_exits",
-		      (json_int_t)s->hello_kvm_exits, "kvm_faults", (json_int_t)s->hello_kvm_faults, "kvm_interrupts",
-		      (json_int_t)s->hello_kvm_interrupts);
+		      (json_int_t)s->hello_kvm.exits, "kvm_faults", (json_int_t)s->hello_kvm.faults, "kvm_interrupts",
+		      (json_int_t)s->hello_kvm.interrupts);
 	return s->other ? without_exits(v) : v;
 }
 

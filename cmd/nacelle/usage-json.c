@@ -280,9 +280,9 @@ static void machine(const struct vm_stats *s)
 		for (unsigned int i = 0; i < VM_EXIT_KINDS; i++)
 			number(vm_exit_name(i), s->exits[i]);
 		end('}');
-		number("kvm_exits", s->kvm_exits);
-		number("kvm_faults", s->kvm_faults);
-		number("kvm_interrupts", s->kvm_interrupts);
+		number("kvm_exits", s->kvm.exits);
+		number("kvm_faults", s->kvm.faults);
+		number("kvm_interrupts", s->kvm.interrupts);
 	}
 	number("memory_returned", s->returned);
 	end('}');

@@ -21,14 +21,14 @@ static bool read_at(int fd, void *to, size_t size, uint64_t offset)
 	return pread(fd, to, size, (off_t)offset) == (ssize_t)size;
 }
 
-static void one_read(int fd, struct vm_stats *stats)
+static void one_read(int fd, struct vm_kvm_stats *stats)
 {
 	struct {
 		struct kvm_stats_desc desc;
 		char name[NAME_MAX_SIZE];
 	} each;
 	struct kvm_stats_header header;
-	uint64_t *const wanted[] = { &stats->kvm_exits, &stats->kvm_faults, &stats->kvm_interrupts };
+	uint64_t *const wanted[] = { &stats->exits, &stats->faults, &stats->interrupts };
 	static const char *const names[] = { "exits", "pf_fixed", "irq_exits" };
 
 	if (!read_at(fd, &header, sizeof(header), 0) || header.name_size > NAME_MAX_SIZE)
@@ -48,15 +48,13 @@ static void one_read(int fd, struct vm_stats *stats)
 	}
 }
 
-void kvm_stats_read(const struct vcpu *vcpus, unsigned int count, struct vm_stats *stats)
+void kvm_stats_read(const struct vcpu *vcpus, unsigned int count, struct vm_kvm_stats *ret)
 {
-	struct vm_stats now = { .end = 0 };
+	struct vm_kvm_stats now = { .exits = 0 };
 
 	for (unsigned int i = 0; i < count; i++) {
 		if (vcpus[i].stats_fd >= 0)
 			one_read(vcpus[i].stats_fd, &now);
 	}
-	stats->kvm_exits = now.kvm_exits;
-	stats->kvm_faults = now.kvm_faults;
-	stats->kvm_interrupts = now.kvm_interrupts;
+	*ret = now; /* which others read meanwhile */
 }

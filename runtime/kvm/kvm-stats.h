@@ -9,5 +9,5 @@
 
 struct vcpu;
 
-/* kvm_stats_read() - sum over @count vcpus, into kvm_exits, kvm_faults and kvm_interrupts; a KVM that tells nothing leaves them 0. */
-void kvm_stats_read(const struct vcpu *vcpus, unsigned int count, struct vm_stats *stats);
+/* kvm_stats_read() - sum over @count vcpus; 0 of a KVM that tells nothing */
+void kvm_stats_read(const struct vcpu *vcpus, unsigned int count, struct vm_kvm_stats *ret);

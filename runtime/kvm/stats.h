@@ -37,6 +37,13 @@ enum vm_end_reason {
 	VM_END_REASONS,
 };
 
+/* struct vm_kvm_stats - what KVM counts, of all processors */
+struct vm_kvm_stats {
+	uint64_t exits; /* all of them, those to user space too */
+	uint64_t faults; /* second-level page faults (pf_fixed) */
+	uint64_t interrupts; /* of the exits those for an interrupt of the host's (irq_exits): so many a second */
+};
+
 struct vm_stats {
 	uint64_t exits[VM_EXIT_KINDS]; /* exits to user space, all vcpus */
 	uint64_t unclaimed; /* accesses to ports and addresses where nothing is */
@@ -44,14 +51,13 @@ struct vm_stats {
 	uint64_t broken; /* queues given up because the guest broke their rules */
 	uint64_t lost; /* packets of the guest's that the host did not take */
 	uint64_t returned; /* bytes of its memory that the guest said it has no use for */
-	uint64_t kvm_exits; /* all exits, as KVM counts them; read when somebody asks, and when the machine ends */
-	uint64_t kvm_faults; /* second-level page faults (pf_fixed); likewise */
-	uint64_t kvm_interrupts; /* of all exits those for an interrupt of the host's (irq_exits): so many a second */
+	struct vm_kvm_stats kvm; /* read when somebody asks, and when the machine ends */
 	uint32_t end; /* enum vm_end_reason */
 	uint32_t said_hello; /* 1: the following are known */
 	uint32_t other, unused; /* other is 1: the machine is another hypervisor's, who counts no exits and faults here */
 	uint64_t hello_us; /* from the machine's making to the agent's first word */
-	uint64_t hello_exits, hello_kvm_exits, hello_kvm_faults, hello_kvm_interrupts; /* until then */
+	uint64_t hello_exits; /* until then */
+	struct vm_kvm_stats hello_kvm;
 };
 
 /* vm_exit_name() - a word for it, as in JSON. @exit: below VM_EXIT_KINDS */

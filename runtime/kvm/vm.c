@@ -246,7 +246,7 @@ int vm_stats_share(struct vm *vm, int fd)
 void vm_count_kvm(struct vm *vm)
 {
 	if (vm->kvm_count)
-		vm->kvm_count(vm->kvm_count_argument, vm->stats);
+		vm->kvm_count(vm->kvm_count_argument, &vm->stats->kvm);
 }
 
 void vm_hello(struct vm *vm)
@@ -261,8 +261,6 @@ void vm_hello(struct vm *vm)
 		exits += __atomic_load_n(&stats->exits[i], __ATOMIC_RELAXED);
 	stats->hello_us = (uint64_t)(now_us() - vm->born_us);
 	stats->hello_exits = exits;
-	stats->hello_kvm_exits = stats->kvm_exits;
-	stats->hello_kvm_faults = stats->kvm_faults;
-	stats->hello_kvm_interrupts = stats->kvm_interrupts;
+	stats->hello_kvm = stats->kvm;
 	__atomic_store_n(&stats->said_hello, 1, __ATOMIC_RELEASE);
 }

@@ -53,7 +53,7 @@ struct vm {
 	struct vm_stats *stats; /* never NULL after vm_init() */
 	struct vm_stats own_stats;
 	int64_t born_us; /* CLOCK_MONOTONIC */
-	void (*kvm_count)(void *argument, struct vm_stats *stats); /* what KVM counted; set before any device serves */
+	void (*kvm_count)(void *argument, struct vm_kvm_stats *ret); /* what KVM counted; set before any device serves */
 	void *kvm_count_argument;
 };
 

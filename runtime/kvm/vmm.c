@@ -265,11 +265,11 @@ static int state_restore(struct vmm *vmm)
 	return r;
 }
 
-static void kvm_count(void *argument, struct vm_stats *stats)
+static void kvm_count(void *argument, struct vm_kvm_stats *ret)
 {
 	const struct vmm *vmm = argument;
 
-	kvm_stats_read(vmm->vcpus, vmm->vcpu_count, stats);
+	kvm_stats_read(vmm->vcpus, vmm->vcpu_count, ret);
 }
 
 static int vcpus_start(struct vmm *vmm)
@@ -340,7 +340,7 @@ static void release(struct vmm *vmm)
 	if (vmm->has_files_thread)
 		(void)pthread_join(vmm->files_thread, NULL);
 	if (vmm->vcpu_count > 0)
-		kvm_stats_read(vmm->vcpus, vmm->vcpu_count, vmm->vm.stats);
+		kvm_stats_read(vmm->vcpus, vmm->vcpu_count, &vmm->vm.stats->kvm);
 	for (unsigned int i = 0; i < VM_DEVICES_MAX; i++)
 		if (vmm->devices[i].self)
 			vmm->devices[i].free(vmm->devices[i].self);

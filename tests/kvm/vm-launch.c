@@ -165,7 +165,7 @@ static void counts_print(const struct vm_stats *stats, double seconds, long maxr
 	fprintf(stderr,
 		"vm: kvm exits %llu, second-level faults %llu; unclaimed %llu refused %llu broken %llu; "
 		"peak rss %ld KiB\n",
-		(unsigned long long)stats->kvm_exits, (unsigned long long)stats->kvm_faults,
+		(unsigned long long)stats->kvm.exits, (unsigned long long)stats->kvm.faults,
 		(unsigned long long)stats->unclaimed, (unsigned long long)stats->refused,
 		(unsigned long long)stats->broken, maxrss);
 }

@@ -203,7 +203,7 @@ static void test_a_triple_fault_is_an_end(void)
 
 static void test_a_guest_that_hangs_is_stopped_from_outside(void)
 {
-	struct vm_stats stats = { .end = 0 };
+	struct vm_kvm_stats stats = { .exits = 0 };
 
 	if (!machine_new())
 		return;

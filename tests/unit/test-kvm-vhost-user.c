@@ -72,21 +72,14 @@ static void say(uint32_t request, const void *payload, uint32_t size, int fd)
 {
 	uint8_t text[512];
 	const uint32_t head[3] = { request, 1, size };
-	union {
-		struct cmsghdr head;
-		uint8_t room[CMSG_SPACE(sizeof(int))];
-	} control = { .head = { .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS } };
+	union fd_message room;
 	struct iovec part = { .iov_base = text, .iov_len = sizeof(head) + size };
 	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
 
 	memcpy(text, head, sizeof(head));
 	if (size > 0)
 		memcpy(text + sizeof(head), payload, size);
-	if (fd >= 0) {
-		memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
-		message.msg_control = &control;
-		message.msg_controllen = sizeof(control);
-	}
+	fd_message_put(&message, &room, &fd, fd >= 0);
 	CHECK_INT(sendmsg(peer, &message, MSG_NOSIGNAL), (long long)part.iov_len);
 	user.source.ready(&user.source, EPOLLIN);
 }
