@@ -225,10 +225,10 @@ static int archive_make(const struct vm_kernel *kernel, const struct str_list *m
 		return fail(errno, "make '%s'", fresh);
 	a.fd = fd;
 	r = archive_write(&a, kernel, more, agent);
-	if (r == 0 && renameat(cache, fresh, cache, name) < 0)
-		r = fail(errno, "make '%s'", name);
-	if (r < 0)
-		(void)unlinkat(cache, fresh, 0);
+	/* templates know it by its inode: all who start at once must have the same */
+	if (r == 0)
+		return fd_rename_first(cache, fresh, name);
+	(void)unlinkat(cache, fresh, 0);
 	return r;
 }
 

@@ -93,10 +93,10 @@ static int unpack_to(int fd, off_t at, uint64_t size, int cache, const char *nam
 	if (to < 0)
 		return fail(errno, "make '%s'", fresh);
 	r = vm_unpack(fd, at, size, to);
-	if (r == 0 && renameat(cache, fresh, cache, name) < 0)
-		r = fail(errno, "make '%s'", name);
-	if (r < 0)
-		(void)unlinkat(cache, fresh, 0);
+	/* templates know it by its inode: all who start at once must have the same */
+	if (r == 0)
+		return fd_rename_first(cache, fresh, name);
+	(void)unlinkat(cache, fresh, 0);
 	return r;
 }
 

@@ -220,6 +220,18 @@ int fd_replace_file(int dir, const char *file, const void *data, size_t size, mo
 	return fail(EEXIST, "create a temporary file beside '%s'", file);
 }
 
+int fd_rename_first(int dir, const char *temp, const char *file)
+{
+	int r = renameat2(dir, temp, dir, file, RENAME_NOREPLACE) < 0 ? -errno : 0;
+
+	/* a file system that cannot tell */
+	if (r == -EINVAL)
+		r = renameat(dir, temp, dir, file) < 0 ? -errno : 0;
+	if (r < 0)
+		(void)unlinkat(dir, temp, 0);
+	return r == 0 || r == -EEXIST ? 0 : fail(-r, "rename '%s' to '%s'", temp, file);
+}
+
 int fd_close_on_exec_from(unsigned int first)
 {
 	if (close_range(first, ~0U, CLOSE_RANGE_CLOEXEC) < 0)

@@ -74,6 +74,13 @@ int fd_read_file(int dir, const char *file, char **ret_text);
  */
 int fd_replace_file(int dir, const char *file, const void *data, size_t size, mode_t mode);
 
+/*
+ * fd_rename_first() - rename @temp to @file, unless somebody's is there by now, who made the same: then theirs stays
+ *
+ * So all who open @file have one and the same. @temp is gone afterwards, on failure too. Return: 0 or a recorded failure.
+ */
+int fd_rename_first(int dir, const char *temp, const char *file);
+
 /* fd_close_on_exec_from() - mark every fd >= @first close-on-exec (close_range(2)). Return: 0 or a recorded failure. */
 int fd_close_on_exec_from(unsigned int first);
 

@@ -271,6 +271,21 @@ static void test_no_fd_falls_on_stdio(void)
 	CHECK_INT(fd_lift(dir), dir);
 }
 
+static void test_the_first_of_a_name_stays(void)
+{
+	cleanup_free char *text = NULL;
+
+	file_make(".one", "one");
+	file_make(".two", "two");
+	CHECK_INT(fd_rename_first(dir, ".one", "name"), 0);
+	CHECK_INT(fd_rename_first(dir, ".two", "name"), 0);
+	CHECK_INT(fd_read_file(dir, "name", &text), 0);
+	CHECK_STR(text, "one");
+	CHECK_INT(fd_rename_first(dir, ".none", "other"), -ENOENT);
+	CHECK_INT(folder_count(), 1);
+	CHECK_INT(unlinkat(dir, "name", 0), 0);
+}
+
 static void test_fds_above_a_number_are_marked(void)
 {
 	cleanup_fd int low = fcntl(dir, F_DUPFD, 50), high = fcntl(dir, F_DUPFD, 60);
@@ -322,6 +337,7 @@ int main(void)
 		TEST(test_a_failed_replacement_leaves_nothing),
 		TEST(test_a_leftover_temporary_file_does_not_stop_us),
 		TEST(test_no_fd_falls_on_stdio),
+		TEST(test_the_first_of_a_name_stays),
 		TEST(test_fds_above_a_number_are_marked),
 		TEST(test_a_device_is_known_by_its_numbers),
 		TEST(test_writing_reports_failure),
