@@ -265,10 +265,20 @@ static void test_a_guest_cannot_write_to_a_file_that_it_reads(void)
 		CHECK(pread(fd, &byte, 1, 0) == 1 && byte == 9);
 	}
 	vm_done(&t.vm);
-	/* Somebody on the host cut it short: the machine has an end, and its monitor is there to tell. */
+	/*
+	 * Somebody on the host cut it short: the machine has an end, and its monitor is there to tell. Hardware stops at the read;
+	 * a KVM that emulates it asks for a device there, and no device is.
+	 */
 	CHECK(ftruncate(fd, 0) == 0);
-	if (machine_new() && held(vm_map(&t.vm, 0xd0100000, 4096, page, true)) && RUN(X86_LONG, write_read_only))
-		CHECK_INT(guest_end(), VM_END_KVM);
+	if (machine_new() && held(vm_map(&t.vm, 0xd0100000, 4096, page, true)) && RUN(X86_LONG, write_read_only)) {
+		uint32_t end = guest_end();
+
+		if (end != VM_END_KVM) {
+			CHECK_INT(end, VM_END_POWEROFF);
+			CHECK_INT((long long)t.vm.stats->exits[VM_EXIT_MMIO_READ], 1);
+			CHECK_INT(t.port_written[0], 0xff);
+		}
+	}
 	vm_done(&t.vm);
 	(void)munmap(page, 4096);
 }

@@ -30,11 +30,14 @@ enum { CODE = 0x100000, COUNTER = 0x300000, RAM = 4 << 20 };
 #define SAY(reg) "mov $0x1235, %edx; mov " reg ", %al; out %al, %dx\n"
 #define OFF "mov $0x600, %edx; mov $0x34, %al; out %al, %dx; 1: hlt; jmp 1b"
 
-/* registers of three kinds, memory on both sides of the point, and the page after it; CR4.OSFXSR (bit 9) is what allows the second kind */
+/*
+ * registers of three kinds, memory on both sides of the point, and the page after it; CR4.OSFXSR (bit 9) is what allows the
+ * second kind, and movups is the one of its instructions that a KVM without hardware, which emulates them, has too
+ */
 GUEST(goes_on, "mov %cr4, %rax; or $0x200, %eax; mov %rax, %cr4\n"
-	       "mov $0x41, %r15d; mov $0x42, %eax; movd %eax, %xmm7; movb $0x43, 0x300000\n"
+	       "mov $0x41, %r15d; movb $0x42, 0x300010; movups 0x300010, %xmm7; movb $0x43, 0x300000\n"
 	       "mov $0xcffffffc, %edi; movl $1, (%rdi)\n"
-	       SAY("%r15b") "movd %xmm7, %ecx\n" SAY("%cl") "mov 0x300000, %cl\n" SAY("%cl")
+	       SAY("%r15b") "movups %xmm7, 0x300020; mov 0x300020, %cl\n" SAY("%cl") "mov 0x300000, %cl\n" SAY("%cl")
 	       "incb 0x300000; mov 0x300000, %cl\n" SAY("%cl")
 	       "mov $0xcffff000, %edi; mov 4(%rdi), %cl\n" SAY("%cl") OFF);
 /* 1 when the time-stamp counter went on, by less than 2^40, else 0 */
