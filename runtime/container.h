@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include <jansson.h>
 
@@ -134,6 +135,7 @@ struct container_tended {
 	char *health;		/* "starting", "healthy", "unhealthy", or "" */
 	int64_t failing;	/* health checks that failed in a row */
 	int64_t lost;		/* lines that could not be logged */
+	struct timespec written; /* when its keeper wrote this down */
 };
 
 /* A look at a container, at one moment. */
@@ -149,6 +151,7 @@ struct container_info {
 	int exit_status;
 	char *exit_time;
 	bool oom_killed;	/* the kernel killed one of its processes for memory */
+	bool ran;		/* its program was executed; it may have ended since */
 	bool stale;		/* of another boot: only `delete` makes sense */
 	bool remove_at_exit, open_stdin;	/* as it was recorded */
 	bool kept;		/* it is, or was, a detached one: what follows is known */

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cgroups/cgroup.h"
@@ -146,6 +148,7 @@ static int ending_read(const struct state_dir *dir, struct container_info *info)
 /* As the file "note" has it. */
 struct note {
 	int64_t restarts, status, failing, lost;
+	struct timespec written;
 	bool waiting, oom_killed, unhealthy;
 	char *health;
 };
@@ -174,9 +177,11 @@ static int note_read(const struct state_dir *dir, struct note *ret)
 		cleanup_json json_t *v = NULL;
 		struct note note = { .status = -1 };
 		size_t size = 0;
+		struct stat st;
 
-		if (fd < 0 || fd_read_all(fd, 4096, &text, &size) < 0 || size == 0)
+		if (fd < 0 || fstat(fd, &st) < 0 || fd_read_all(fd, 4096, &text, &size) < 0 || size == 0)
 			return 0;
+		note.written = st.st_mtim;
 		if (json_parse("note", text, size, &v) == 0 && json_object_read(&JSON_ROOT, v, fields, 0, &note) == 0) {
 			*ret = note;
 			return 1;
@@ -203,6 +208,7 @@ static void tended_look(const struct state_dir *dir, const struct state *state, 
 	info->tended = (struct container_tended){
 		.restarts = note.restarts, .last_status = note.status, .last_oom_killed = note.oom_killed,
 		.last_unhealthy = note.unhealthy, .health = note.health, .failing = note.failing, .lost = note.lost,
+		.written = note.written,
 		.restarting = note.waiting && lives &&
 			      (info->status == CONTAINER_STOPPED || info->status == CONTAINER_CREATING),
 	};
@@ -237,6 +243,7 @@ static void info_take(struct container_info *info, struct state *state)
 	info->keeper_pid = state->keeper_pid;
 	info->remove_at_exit = state->remove_at_exit;
 	info->open_stdin = state->open_stdin;
+	info->ran = state->phase == PHASE_RUNNING;
 	if (info->status != CONTAINER_STOPPED)
 		info->pid = state->pid;
 	info->pid_start = state->pid_start;

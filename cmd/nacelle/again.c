@@ -22,6 +22,7 @@
 #include "runtime/base/fd.h"
 #include "runtime/base/log.h"
 #include "runtime/base/proc.h"
+#include "runtime/base/str.h"
 #include "runtime/bundle.h"
 #include "runtime/keep.h"
 #include "runtime/spec-service.h"
@@ -190,7 +191,20 @@ int again_adopt(const struct globals *globals, const char *id)
 	return r;
 }
 
-/* It has a new process, or its keeper has given up, or says that it could not. Return: 1: wait on, 0, or a recorded failure. */
+bool again_is_another(const struct container_info *before, const struct container_info *now)
+{
+	return now->created && (!before->created || !str_eq(now->created, before->created));
+}
+
+static bool later(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec : a->tv_nsec > b->tv_nsec;
+}
+
+/*
+ * It was made anew and ran, be it that it has ended again meanwhile; or its keeper has given up, or says since @before that it
+ * waits once more: the start has failed. Return: 1: wait on, 0, or a recorded failure.
+ */
 static int again_look(const struct globals *globals, const char *id, const struct container_info *before)
 {
 	struct container_info info;
@@ -198,9 +212,10 @@ static int again_look(const struct globals *globals, const char *id, const struc
 
 	if (r < 0)
 		return r;
-	if (info.status == CONTAINER_RUNNING && info.pid != before->pid)
+	if (info.ran && again_is_another(before, &info))
 		r = 0;
-	else if (info.exit_known || info.keeper_lost || (info.tended.restarting && info.tended.restarts > 0 && !before->tended.restarting))
+	else if (info.exit_known || info.keeper_lost ||
+		 (info.tended.restarting && info.tended.restarts > 0 && later(&info.tended.written, &before->tended.written)))
 		r = fail_plain(ECHILD, "container '%s' could not be started again (see 'nacelle logs %s')", id, id);
 	else
 		r = 1;

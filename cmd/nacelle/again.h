@@ -38,10 +38,13 @@ int again_adopt(const struct globals *globals, const char *id);
 /* again_is_kept() - whether it can be: it was detached. Return: 0 or a recorded failure. */
 int again_is_kept(const struct container_info *info);
 
+/* again_is_another() - whether what there is @now was made since @before: started again, or about to be */
+bool again_is_another(const struct container_info *before, const struct container_info *now);
+
 /*
  * again_await() - wait until a keeper that was told to has started it again
  * @info: as it was before
  *
- * Return: 0 or a recorded failure.
+ * One that has ended again meanwhile was started. Return: 0 or a recorded failure.
  */
 int again_await(const struct globals *globals, const char *id, const struct container_info *info);

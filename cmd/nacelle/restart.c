@@ -20,19 +20,18 @@ const struct option_row restart_options[] = {
 	{ .name = NULL },
 };
 
-static int by_keeper(const struct globals *globals, const char *id, const struct stop_options *o)
+/* @before is from before the keeper was told: one that waited is started at once, and must not be stopped for that. */
+static int by_keeper(const struct globals *globals, const char *id, const struct container_info *before, const struct stop_options *o)
 {
 	struct container_info info;
 	int r = look(globals, id, &info);
 
 	if (r < 0)
 		return r;
-	if (info.status != CONTAINER_STOPPED && info.status != CONTAINER_CREATING)
+	if (info.status != CONTAINER_STOPPED && info.status != CONTAINER_CREATING && !again_is_another(before, &info))
 		r = stop_payload(globals, id, &info, o);
-	if (r == 0)
-		r = again_await(globals, id, &info);
 	container_info_done(&info);
-	return r;
+	return r < 0 ? r : again_await(globals, id, before);
 }
 
 static int by_us(const struct globals *globals, const char *id, const struct container_info *info, const struct stop_options *o)
@@ -55,7 +54,7 @@ static int restart_one(const struct globals *globals, const char *id, const void
 	if (r == 0)
 		r = container_tell(&globals->place, id, KEEPER_RESTART, NULL, TELL_MS, NULL, NULL);
 	if (r == 0)
-		r = by_keeper(globals, id, data);
+		r = by_keeper(globals, id, &info, data);
 	else if (r == KEEPER_GONE)
 		r = by_us(globals, id, &info, data);
 	else if (r == KEEPER_SILENT)

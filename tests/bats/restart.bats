@@ -157,6 +157,26 @@ another_pid()
 	has "was not started by 'run --detach'"
 }
 
+@test "start of a service that waits returns when it was started, or could not be, however soon it ended" {
+	mkdir "$BATS_TEST_TMPDIR/volume"
+	service '{ "args": ["true"], "restart": "always", "volumes": ["'"$BATS_TEST_TMPDIR"'/volume:/v"] }'
+	# not the keeper by itself: it would wait for 0.8 s, and longer each time
+	for ((n = 0; n < 5; n++)); do
+		until_true 20 restarted 3
+		LIMIT=10 nacelle start "$ID"
+		until_true 20 restarted 3
+		LIMIT=10 nacelle restart "$ID"
+	done
+	until_true 20 restarted 3
+	rmdir "$BATS_TEST_TMPDIR/volume"
+	for ((n = 0; n < 2; n++)); do
+		LIMIT=10 run nacelle start "$ID"
+		echo "$status: $output"
+		[ "$status" = 125 ]
+		[ "$output" = "nacelle: container '$ID' could not be started again (see 'nacelle logs $ID')" ]
+	done
+}
+
 @test "a start that fails is tried again, and the log says why" {
 	mkdir "$BATS_TEST_TMPDIR/volume"
 	service '{ "args": ["sh", "-c", "sleep 0.3; exit 1"], "restart": "always", "volumes": ["'"$BATS_TEST_TMPDIR"'/volume:/v"] }'
