@@ -23,7 +23,7 @@
 
 #define DRIVER "/sys/bus/platform/drivers/virtio-mmio"
 
-enum { CID_TRIES = 25000, CID_PAUSE_NS = 200000 };
+enum { CID_TRIES = 25000, CID_PAUSE_NS = 200000, SETTLE_S = 4 };
 
 struct pool {
 	struct rand_pool_info head;
@@ -95,6 +95,17 @@ static int cid_await(uint64_t wanted)
 	return fail_plain(ETIMEDOUT, "the machine still has its template's number");
 }
 
+/*
+ * What the kernel still has to do is done once, here, and not by each clone in memory of its own: two seconds after the balloon's
+ * driver is there it begins to report free pages, and writes to what describes each of them.
+ */
+static void settle(void)
+{
+	const struct timespec pause = { .tv_sec = SETTLE_S };
+
+	(void)nanosleep(&pause, NULL);
+}
+
 int in_vm_born(struct in_vm_slots *ret)
 {
 	volatile struct birth_page *page = page_map();
@@ -103,8 +114,10 @@ int in_vm_born(struct in_vm_slots *ret)
 	*ret = (struct in_vm_slots){ .count = 0 };
 	if (!page)
 		return 0;
-	if (page->magic == BIRTH_MAGIC && page->how == BIRTH_TEMPLATE)
+	if (page->magic == BIRTH_MAGIC && page->how == BIRTH_TEMPLATE) {
+		settle();
 		command(page, BIRTH_POINT); /* each clone goes on from here */
+	}
 	if (page->magic == BIRTH_MAGIC && page->how == BIRTH_CLONE) {
 		*ret = (struct in_vm_slots){ .first = page->device_first, .count = page->device_count };
 		r = random_renew(page);

@@ -372,8 +372,8 @@ static void machine_init(struct machine *m, const struct spec *spec)
 				{ .kind = VM_DEVICE_VSOCK, .fd = { -1, -1 } },
 				{ .kind = VM_DEVICE_RNG, .fd = { -1, -1 } },
 				{ .kind = VM_DEVICE_BALLOON, .fd = { -1, -1 } },
-				/* up to here they are a template's, from here on the container's */
 				{ .kind = VM_DEVICE_FS, .tag = IN_VM_TAG, .fd = { -1, -1 } },
+				/* up to here they are a template's, VM_TEMPLATE_DEVICES; what follows is the container's */
 			},
 		},
 	};

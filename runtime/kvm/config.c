@@ -169,7 +169,7 @@ int vm_config_check(const struct vm_config *config)
 	if (r < 0)
 		return r;
 	for (unsigned int i = 0; i < config->device_count; i++) {
-		if (config->devices[i].kind == VM_DEVICE_FS && config->proc_fd < 0 &&
+		if (config->devices[i].kind == VM_DEVICE_FS && config->share_count > 0 && config->proc_fd < 0 &&
 		    !config->attended)
 			return fail_plain(EBADF, "device %u: a file server needs /proc/self/fd", i);
 		r = device_check(&config->devices[i], i);

@@ -28,7 +28,7 @@ enum {
 	VM_ATTEND_FDS = 4,
 	VM_HYPERVISOR_SIZE = 256,
 	VM_PARAMETERS_SIZE = 2048,
-	VM_TEMPLATE_DEVICES = 3,
+	VM_TEMPLATE_DEVICES = 4,
 };
 
 /* Guest memory is a multiple of this, so that the host can back all of it with large pages. */

@@ -155,7 +155,7 @@ static int files_prepare(struct vmm *vmm)
 	if (!vmm->has_files)
 		return 0;
 	(void)umask(0);
-	if (fchdir(vmm->config->proc_fd) < 0)
+	if (vmm->config->proc_fd >= 0 && fchdir(vmm->config->proc_fd) < 0)
 		return fail(errno, "go to /proc/self/fd");
 	return loop_init(&vmm->files_loop, vmm->vm.end_fd);
 }
@@ -191,6 +191,14 @@ static int files_start(struct vmm *vmm)
 		return fail(e, "make the file server's thread");
 	vmm->has_files_thread = true;
 	return 0;
+}
+
+/* Its loop ends with the machine. */
+static void files_stop(struct vmm *vmm)
+{
+	if (vmm->has_files_thread)
+		(void)pthread_join(vmm->files_thread, NULL);
+	vmm->has_files_thread = false;
 }
 
 static int devices_add(struct vmm *vmm)
@@ -308,6 +316,7 @@ static int template_write(struct vmm *vmm)
 	if (atomic_load(&vmm->vm.end) != VM_END_TEMPLATE)
 		return 0;
 	vcpus_stop(vmm);
+	files_stop(vmm);
 	devices_list(vmm, devices);
 	return template_save(vmm->config->template_fd, &vmm->vm, vmm->vcpus, vmm->vcpu_count, devices,
 			     vmm->config->template_devices);
@@ -337,8 +346,7 @@ static const struct {
 static void release(struct vmm *vmm)
 {
 	vcpus_stop(vmm);
-	if (vmm->has_files_thread)
-		(void)pthread_join(vmm->files_thread, NULL);
+	files_stop(vmm);
 	if (vmm->vcpu_count > 0)
 		kvm_stats_read(vmm->vcpus, vmm->vcpu_count, &vmm->vm.stats->kvm);
 	for (unsigned int i = 0; i < VM_DEVICES_MAX; i++)

@@ -28,13 +28,16 @@ takes()
 	nacelle features >here
 	rootfs_own
 	cp "$NACELLE" "$ROOTFS/nacelle"
-	mknod -m 666 "$ROOTFS/dev/null" c 1 3	# standard streams that are closed become it
+	# standard streams that are closed become it; a node would do nothing on a file system without devices
+	: >"$ROOTFS/dev/null"
+	mount --bind /dev/null "$ROOTFS/dev/null"
 	# no /proc, no /sys, no cgroups, another user, no environment
 	env -i "$(command -v chroot)" --userspec=1000:1000 "$ROOTFS" /nacelle --root /none --data /none features >there
 	cmp here there
 	# nor a folder for the state, which this user could not have anywhere
 	env -i "$(command -v chroot)" --userspec=1000:1000 "$ROOTFS" /nacelle features >there
 	cmp here there
+	umount "$ROOTFS/dev/null"
 }
 
 # OCI: features.md, Features: null MUST NOT be confused with an empty value
@@ -81,7 +84,7 @@ takes()
 		idmap | ridmap)
 			takes ".mounts += [{ destination: \"/mnt\", type: \"bind\", source: \"$PWD/source\", options: [\"rbind\", \"$option\"],
 				uidMappings: [{ containerID: 0, hostID: 1, size: 9 }], gidMappings: [{ containerID: 0, hostID: 1, size: 9 }] }]" \
-				"id-mapped" "idmap"
+				"id-mapped" "idmap" "map the ids of"
 			;;
 		*) takes ".mounts += [{ destination: \"/mnt\", type: \"bind\", source: \"$PWD/source\", options: [\"rbind\", \"$option\"] }]" ;;
 		esac
