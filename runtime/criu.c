@@ -29,6 +29,7 @@
 #include "runtime/spec.h"
 
 #define CRIU_PROGRAM "criu"
+#define CACHE	     "/run/criu.kdat"
 
 enum {
 	ANSWER_SIZE = 4096,
@@ -89,6 +90,11 @@ static int judge_labels(const struct spec_process *process)
 		return fail_plain(ENOTSUP, "process.selinuxLabel: criu finds SELinux by selinuxfs, which is not mounted: "
 				  "mount -t selinuxfs selinuxfs /sys/fs/selinux");
 	return 0;
+}
+
+int criu_cache_forget(void)
+{
+	return unlink(CACHE) < 0 && errno != ENOENT ? fail(errno, "remove '" CACHE "', what criu remembers of the kernel") : 0;
 }
 
 int criu_judge(const struct spec *spec)

@@ -34,6 +34,15 @@ int criu_is_there(const struct checkpoint_options *options);
 int criu_judge(const struct spec *spec);
 
 /*
+ * criu_cache_forget() - for a container with a label, before criu_run(): what criu remembers of the kernel goes
+ *
+ * It may be from before securityfs was mounted, and says then, until the next boot, that there is no LSM: the label would be
+ * left out of the images, or what is restored would run without one, in silence. criu looks anew, in a fraction of a second.
+ * Return: 0 or a recorded failure.
+ */
+int criu_cache_forget(void);
+
+/*
  * criu_run() - have it done
  * @images: directory fd, where the files are
  *

@@ -49,6 +49,22 @@ int lsm_check(const struct spec *spec, const struct spec_process *process)
 	return 0;
 }
 
+int lsm_check_restore(const char *profile, const char *mount_context)
+{
+	if (profile) {
+		bool apparmor = str_starts(profile, "apparmor:"), selinux = str_starts(profile, "selinux:");
+
+		if (!apparmor && !selinux)
+			return fail_plain(EINVAL, "--lsm-profile '%s': write 'apparmor:NAME' or 'selinux:LABEL'", profile);
+		if (apparmor ? !apparmor_is_on() : !selinux_is_on())
+			return fail_plain(ENOTSUP, "--lsm-profile '%s': this kernel runs without %s: leave the option out", profile,
+					  apparmor ? "AppArmor" : "SELinux");
+	}
+	if (mount_context && !selinux_is_on())
+		return fail_plain(ENOTSUP, "--lsm-mount-context: this kernel runs without SELinux: leave the option out");
+	return 0;
+}
+
 /* "PID/task/PID/attr/apparmor/exec": the links "self" and "thread-self" would need following. */
 static int file_find(int proc, const char *const files[2], char **ret_file)
 {

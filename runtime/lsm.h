@@ -27,6 +27,15 @@ struct lsm_label {
 int lsm_check(const struct spec *spec, const struct spec_process *process);
 
 /*
+ * lsm_check_restore() - whether this kernel has what a restored container is to be labelled by
+ * @profile: "apparmor:NAME" or "selinux:LABEL", or NULL
+ * @mount_context: an SELinux label, or NULL
+ *
+ * criu takes what it finds no use for in silence. Return: 0 or a recorded failure that names the option.
+ */
+int lsm_check_restore(const char *profile, const char *mount_context);
+
+/*
  * lsm_prepare() - in the child: what is to be written, and where
  *
  * *Needs* CAP_SYS_ADMIN for a procfs of its own, so before user_become(). The fd is close-on-exec.

@@ -28,6 +28,7 @@
 #include "runtime/console.h"
 #include "runtime/container.h"
 #include "runtime/criu.h"
+#include "runtime/lsm.h"
 #include "runtime/parent.h"
 #include "runtime/restore-mounts.h"
 #include "runtime/target.h"
@@ -56,6 +57,10 @@ int restore_judge(struct parent *p)
 
 	if (r == 0 && !p->spec->root_path)
 		r = fail_plain(EINVAL, "root.path: is required");
+	if (r == 0)
+		r = lsm_check_restore(p->checkpoint->lsm_profile, p->checkpoint->lsm_mount_context);
+	if (r == 0 && (p->spec->process.apparmor_profile || p->spec->process.selinux_label || p->checkpoint->lsm_profile))
+		r = criu_cache_forget();
 	return r < 0 ? r : criu_is_there(p->checkpoint);
 }
 

@@ -188,14 +188,19 @@ counts()
 			grep Error images/restore.log
 			false
 		}
-		[ "$(cat "/proc/$(init_pid)/attr/current")" = "nacelle-$profile (enforce)" ]
+		label=$(cat "/proc/$(init_pid)/attr/current")
+		echo "label: $label"
+		[ "$label" = "nacelle-$profile (enforce)" ]
 		counts
 		nacelle delete --force "$ID"
 	done
 	# what is not there is said, and nothing is left
-	run -125 nacelle restore --detach --lsm-mount-context a:b:c --image-path images -b "$BUNDLE" "$ID"
-	one_line
-	run -125 nacelle state "$ID"
+	for option in --lsm-mount-context=a:b:c --lsm-profile=selinux:a:b:c --lsm-profile=nacelle-one; do
+		run -125 nacelle restore --detach $option --image-path images -b "$BUNDLE" "$ID"
+		one_line
+		has "${option%%=*}"
+		run -125 nacelle state "$ID"
+	done
 	[ -z "$mounted" ] || umount $mounted
 }
 
