@@ -115,6 +115,35 @@ of mehidden
 	has "secrets.pw: the variable 'PW' is not set"
 }
 
+@test "volumes: the stack's outlives its containers, a folder is the host's, memory goes with the container" {
+	rootfs_share
+	# each start leaves a line in all three
+	stack_file '{ volumes: { data: null }, services: { a: service("for d in data share mem; do echo line >>/$d/lines; done; echo done >/mem/done; exec sleep 1000";
+		{ volumes: ["data:/data", "./share:/share"], tmpfs: ["/mem"] }) } }'
+	lines()
+	{
+		nacelle exec "$S-a-1" cat /mem/done >/dev/null 2>&1 &&
+			[ "$(nacelle exec "$S-a-1" sh -c 'for d in data share mem; do wc -l </$d/lines; done' | xargs)" = "$*" ]
+	}
+	nacelle up "$STACK"
+	until_true 20 lines 1 1 1
+	[ "$(nacelle exec "$S-a-1" stat -f -c %T /mem)" = tmpfs ]
+	nacelle kill "$S-a-1" KILL
+	until_true 20 state_of "$S-a-1" stopped
+	nacelle up "$STACK"
+	until_true 20 lines 2 2 1
+	nacelle down "$STACK"
+	nacelle up "$STACK"
+	until_true 20 lines 3 3 1
+	[ "$(wc -l <share/lines)" = 3 ]
+	run -0 nacelle volume ls
+	has "${S}_data"
+	nacelle down --volumes "$STACK"
+	run -0 nacelle volume ls
+	lacks "$S"
+	[ "$(wc -l <share/lines)" = 3 ]
+}
+
 @test "scale changes the number, and up by name keeps it" {
 	stack_file '{ services: { a: service("exec sleep 1000"; {}), b: service("exec sleep 1000"; {}) } }'
 	nacelle up "$STACK"
