@@ -14,7 +14,9 @@
 #include "runtime/base/json.h"
 #include "runtime/base/str.h"
 #include "runtime/in-vm.h"
+#include "runtime/net/device.h"
 #include "runtime/net/nl.h"
+#include "runtime/net/route.h"
 #include "runtime/network-end.h"
 
 /* @taken: members are the names that count no more. Return: 0 with @ret_name malloc'ed, or a recorded failure. */
@@ -95,6 +97,45 @@ static int family_read(const json_t *v, struct network_end *end)
 	return 0;
 }
 
+static int address_settle(int sock, unsigned int index, const json_t *v)
+{
+	const char *text = json_string_value(json_object_get(v, "address"));
+	struct net_address address;
+
+	if (!text || net_address_read(text, &address) < 0)
+		return fail_plain(EPROTO, "'%s' is not an address", text ? text : "");
+	return net_device_address(sock, index, &address, (unsigned int)json_integer_value(json_object_get(v, "length")));
+}
+
+static int route_settle(int sock, unsigned int index, const json_t *v)
+{
+	const char *to = json_string_value(json_object_get(v, "to")), *gateway = json_string_value(json_object_get(v, "gateway"));
+	struct net_route route = { .gateway = { .family = 0 } };
+
+	if (!to || net_prefix_read(to, &route.to) < 0 || (gateway && net_address_read(gateway, &route.gateway) < 0))
+		return fail_plain(EPROTO, "'%s' by '%s' is not a route", to ? to : "", gateway ? gateway : "");
+	return net_route_add(sock, index, &route);
+}
+
+/* Of a namespace that others made (machine-netns.c): as many as it has. */
+static int lists_settle(int sock, const json_t *about, const char *name)
+{
+	struct net_device device;
+	int r = net_device_find(sock, name, &device);
+	json_t *v;
+	size_t i;
+
+	if (r != 0)
+		return r < 0 ? r : fail_plain(ENODEV, "it is not in the container");
+	json_array_foreach(json_object_get(about, "addresses"), i, v)
+		if (r == 0)
+			r = address_settle(sock, device.index, v);
+	json_array_foreach(json_object_get(about, "routes"), i, v)
+		if (r == 0)
+			r = route_settle(sock, device.index, v);
+	return r;
+}
+
 static int device_settle(int sock, const json_t *about)
 {
 	struct network_end end = { .device = json_string_value(json_object_get(about, "device")) };
@@ -107,6 +148,8 @@ static int device_settle(int sock, const json_t *about)
 			r = family_read(v, &end);
 	if (r == 0)
 		r = network_end_settle(sock, &end);
+	if (r == 0)
+		r = lists_settle(sock, about, end.device);
 	return r < 0 ? fail_in(r, "network device '%s'", end.device ? end.device : "?") : 0;
 }
 

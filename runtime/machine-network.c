@@ -18,6 +18,7 @@
 #include "runtime/machine.h"
 #include "runtime/network-attach.h"
 #include "runtime/network-end.h"
+#include "runtime/spec.h"
 
 struct telling {
 	struct machine *machine;
@@ -45,10 +46,9 @@ static json_t *end_json(const struct network_end *end)
 	return json_pack("{s:s, s:s, s:o}", "device", end->device, "mac", net_mac_text(mac, &end->mac), "families", families);
 }
 
-static int device_add(int tap, const struct network_end *end, void *data)
+int machine_network_device(struct machine *m, int tap, const struct net_mac *mac, unsigned int mtu)
 {
-	struct telling *t = data;
-	struct vm_config *config = &t->machine->config;
+	struct vm_config *config = &m->config;
 	struct vm_device_config *to = &config->devices[config->device_count];
 	int fd = machine_fd(tap, "the network's device");
 
@@ -58,9 +58,19 @@ static int device_add(int tap, const struct network_end *end, void *data)
 		(void)close(fd);
 		return fail_plain(E2BIG, "a virtual machine has at most %d devices", VM_DEVICES_MAX);
 	}
-	*to = (struct vm_device_config){ .kind = VM_DEVICE_NET, .fd = { fd, -1 }, .mtu = (uint16_t)end->mtu };
-	memcpy(to->mac, end->mac.bytes, sizeof(to->mac));
+	*to = (struct vm_device_config){ .kind = VM_DEVICE_NET, .fd = { fd, -1 }, .mtu = (uint16_t)mtu };
+	memcpy(to->mac, mac->bytes, sizeof(to->mac));
 	config->device_count++;
+	return 0;
+}
+
+static int device_add(int tap, const struct network_end *end, void *data)
+{
+	struct telling *t = data;
+	int r = machine_network_device(t->machine, tap, &end->mac, end->mtu);
+
+	if (r < 0)
+		return r;
 	return json_array_append_new(t->list, end_json(end)) < 0 ? fail(ENOMEM, "tell the guest of its networks") : 0;
 }
 
@@ -97,14 +107,15 @@ int machine_network(struct machine *m, const struct container_place *place, stru
 {
 	cleanup_json json_t *inner = NULL, *list = json_array();
 	struct telling telling = { .machine = m, .list = list };
+	const char *netns = m->spec->linux_.namespaces[NS_NETWORK].path;
 	json_t *mounts;
 	int r;
 
-	if (!hold->wish.join_count)
+	if (!hold->wish.join_count && !netns)
 		return 0;
 	r = json_parse("the guest's spec", m->split.inner, strlen(m->split.inner), &inner);
 	if (r == 0)
-		r = network_attach_taps(place, hold, id, device_add, &telling);
+		r = netns ? machine_netns(m, netns, list) : network_attach_taps(place, hold, id, device_add, &telling);
 	if (r < 0)
 		return r;
 	mounts = json_object_get(inner, "mounts");
@@ -112,7 +123,7 @@ int machine_network(struct machine *m, const struct container_place *place, stru
 		mounts = json_object_get(inner, "mounts");
 	if (!mounts || json_object_set(inner, "networks", list) < 0)
 		return fail(ENOMEM, "tell the guest of its networks");
-	r = files_share(m, hold, mounts);
+	r = netns ? 0 : files_share(m, hold, mounts);
 	if (r < 0)
 		return r;
 	free(m->split.inner);

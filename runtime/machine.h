@@ -24,6 +24,7 @@ struct container_child;
 struct container_options;
 struct container_place;
 struct exec_options;
+struct net_mac;
 struct network_hold;
 struct spec;
 struct spec_process;
@@ -83,6 +84,18 @@ int machine_disks_open(struct machine *machine, const struct bundle *bundle);
  * Return: 0 or a recorded failure.
  */
 int machine_network(struct machine *machine, const struct container_place *place, struct network_hold *hold, const char *id);
+
+/* machine_network_device() - one device more, with a tap's descriptor, which becomes the machine's. Return: 0 or a recorded failure. */
+int machine_network_device(struct machine *machine, int tap, const struct net_mac *mac, unsigned int mtu);
+
+/*
+ * machine_netns() - the machine's devices in place of those of a network namespace that others made
+ * @path: of it
+ * @list: what the guest is to be told of them is appended
+ *
+ * Return: 0 or a recorded failure.
+ */
+int machine_netns(struct machine *machine, const char *path, json_t *list);
 
 /*
  * machine_hypervisor() - a step of the machine's: the program that vm.hypervisor names takes our monitor's part

@@ -11,6 +11,7 @@
 
 #include "runtime/spec-internal.h"
 #include "runtime/spec-service.h"
+#include "runtime/spec-short.h"
 
 /* The agent that decides about SCMP_ACT_NOTIFY, as an older engine names it. */
 static int receiver_expand(json_t *v)
@@ -27,9 +28,24 @@ static int receiver_expand(json_t *v)
 	return 0;
 }
 
+/* Engines have no place for the section "vm": crun's users ask by its handler, ours by our own name. */
+static int machine_expand(json_t *v)
+{
+	const json_t *annotations = json_object_get(v, "annotations");
+	const char *handler = json_string_value(json_object_get(annotations, "run.oci.handler"));
+	const char *vm = json_string_value(json_object_get(annotations, SHORT_ANNOTATION "vm"));
+	bool wanted = (handler && str_eq(handler, "krun")) || (vm && !str_eq(vm, "0") && !str_eq(vm, "false"));
+
+	if (!wanted || json_object_get(v, "vm"))
+		return 0;
+	return json_object_set_new(v, "vm", json_object()) < 0 ? fail(ENOMEM, "read the annotations") : 0;
+}
+
 int spec_annotations_expand(json_t *v)
 {
-	return receiver_expand(v);
+	int r = receiver_expand(v);
+
+	return r < 0 ? r : machine_expand(v);
 }
 
 bool spec_annotation_is_set(const struct spec *spec, const char *key)
@@ -61,13 +77,10 @@ static int check_handler(const struct spec *spec)
 	const char *handler = spec_annotation(spec, "run.oci.handler");
 	char quoted[STR_QUOTE_SIZE];
 
-	if (!handler || !*handler)
+	if (!handler || !*handler || str_eq(handler, "krun"))
 		return 0;
-	if (str_eq(handler, "krun"))
-		return fail_plain(ENOTSUP, "annotations[\"run.oci.handler\"]: 'krun' asks for a virtual machine, which is "
-				  "not supported yet");
-	return fail_plain(ENOTSUP, "annotations[\"run.oci.handler\"]: %s is not supported: only the container's own "
-			  "programs can be run", str_quote(quoted, handler));
+	return fail_plain(ENOTSUP, "annotations[\"run.oci.handler\"]: %s is not supported: only 'krun', a virtual machine, "
+			  "and the container's own programs can be run", str_quote(quoted, handler));
 }
 
 static int check_hooks_output(const struct spec *spec)

@@ -22,7 +22,7 @@ static int refuse(const char *field, const char *why)
 static int namespaces_check(const struct spec_linux *l)
 {
 	for (int ns = 0; ns < NS_COUNT; ns++)
-		if (l->namespaces[ns].path)
+		if (l->namespaces[ns].path && ns != NS_NETWORK)
 			return fail_plain(ENOTSUP, "linux.namespaces: a path for '%s' is not supported with 'vm': the "
 					  "guest has its own", spec_namespace_name((enum spec_ns)ns));
 	if (!l->namespaces[NS_NETWORK].wanted)

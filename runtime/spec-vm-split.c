@@ -172,12 +172,25 @@ static int hooks_keep(json_t *doc, bool inside)
 	return json_object_set(doc, "hooks", kept) < 0 ? fail(ENOMEM, "make a spec") : 0;
 }
 
+/* The guest's is its own; what is in the one of the host's is told to it as networks are. */
+static int netns_split(struct splitting *s)
+{
+	json_t *v;
+	size_t i;
+
+	json_array_foreach(json_object_get(json_object_get(s->inner, "linux"), "namespaces"), i, v)
+		(void)json_object_del(v, "path");
+	return str_list_add(&s->split->modules, "virtio_net");
+}
+
 /* What a network asks for is done by the host; the guest is told what came of it (runtime/machine-network.c). */
 static int networks_split(struct splitting *s)
 {
 	static const char *const hosts[] = { NETWORK_ANNOTATION, PORTS_ANNOTATION, DNS_ANNOTATION };
 	json_t *annotations = json_object_get(s->inner, "annotations");
 
+	if (s->spec->linux_.namespaces[NS_NETWORK].path)
+		return netns_split(s);
 	if (!network_wish_is_any(s->spec))
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(hosts); i++) {
@@ -194,9 +207,12 @@ static int networks_split(struct splitting *s)
 static int inner_make(struct splitting *s)
 {
 	json_t *linux_ = json_object_get(s->inner, "linux"), *resources = json_object_get(linux_, "resources");
+	json_t *annotations = json_object_get(s->inner, "annotations");
 	int r;
 
 	(void)json_object_del(s->inner, "vm");
+	(void)json_object_del(annotations, "run.oci.handler");
+	(void)json_object_del(annotations, SHORT_ANNOTATION "vm");
 	(void)json_object_del(linux_, "cgroupsPath");
 	(void)json_object_del(resources, "cpu");
 	(void)json_object_del(resources, "blockIO");
@@ -287,7 +303,7 @@ static int annotations_copy(json_t *outer, json_t *doc)
 		return -ENOMEM;
 	json_object_foreach(json_object_get(doc, "annotations"), key, v) {
 		int r = str_starts(key, "run.oci.") || str_eq(key, SHORT_ANNOTATION "user") ||
-				str_eq(key, SHORT_ANNOTATION "init") ?
+				str_eq(key, SHORT_ANNOTATION "init") || str_eq(key, SHORT_ANNOTATION "vm") ?
 			0 : short_set(to, key, json_incref(v));
 
 		if (r < 0)

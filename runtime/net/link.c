@@ -162,3 +162,24 @@ int net_link_move(const char *name, int netns, const char *new_name)
 		r = device_settle(new_name, netns, all);
 	return r < 0 ? fail_in(r, "network device '%s'", name) : 0;
 }
+
+int net_addresses_of(int sock, unsigned int index, int (*found)(const struct net_address *address, unsigned int length, void *data),
+		     void *data)
+{
+	cleanup_free struct link_addresses *all = calloc(1, sizeof(*all));
+	int r;
+
+	if (!all)
+		return fail(ENOMEM, "list the addresses");
+	all->device = index;
+	r = link_addresses_list(sock, all);
+	for (size_t i = 0; r == 0 && i < all->count; i++) {
+		const struct link_address *a = &all->items[i];
+		struct net_address address = { .family = a->about.ifa_family };
+
+		/* of a link between two, the other address is the peer's */
+		memcpy(address.bytes, a->has_local ? a->local : a->address, sizeof(address.bytes));
+		r = found(&address, a->about.ifa_prefixlen, data);
+	}
+	return r;
+}

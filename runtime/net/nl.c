@@ -7,8 +7,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -16,6 +14,7 @@
 
 #include "runtime/base/cleanup.h"
 #include "runtime/base/error.h"
+#include "runtime/net/within.h"
 
 enum {
 	ANSWER_ROOM = 32768, /* what the kernel fills at most at a time */
@@ -156,22 +155,14 @@ int nl_open(int protocol)
 	return steal_fd(&sock);
 }
 
+static int open_there(void *protocol)
+{
+	return nl_open(*(const int *)protocol);
+}
+
 int nl_open_in(int netns, int protocol)
 {
-	cleanup_fd int own = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), sock = -1;
-	int saved = 0;
-
-	if (own < 0)
-		return fail(errno, "open our own network namespace");
-	if (setns(netns, CLONE_NEWNET) < 0)
-		return fail(errno, "enter the container's network namespace");
-	/* A socket belongs to the namespace that it was made in. */
-	sock = nl_open(protocol);
-	if (setns(own, CLONE_NEWNET) < 0)
-		saved = errno;
-	if (saved)
-		return fail(saved, "come back to our own network namespace");
-	return steal_fd(&sock);
+	return net_within(netns, open_there, &protocol);
 }
 
 /* What the kernel says about a failure, or "". */

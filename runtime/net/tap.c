@@ -39,11 +39,10 @@ static int port_join(int sock, const char *name, unsigned int bridge, unsigned i
 	return r < 0 ? fail_in(r, "network device '%s'", name) : 0;
 }
 
-int net_tap_make(int sock, const char *name, unsigned int bridge, unsigned int mtu)
+int net_tap_open(const char *name)
 {
 	struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
 	cleanup_fd int fd = open(DRIVER, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	int r;
 
 	if (fd < 0)
 		return errno == ENOENT || errno == ENODEV ?
@@ -52,6 +51,13 @@ int net_tap_make(int sock, const char *name, unsigned int bridge, unsigned int m
 	(void)snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
 	if (ioctl(fd, TUNSETIFF, &request) < 0)
 		return fail(errno, "TUNSETIFF: make the network device '%s'", name);
-	r = port_join(sock, name, bridge, mtu);
+	return steal_fd(&fd);
+}
+
+int net_tap_make(int sock, const char *name, unsigned int bridge, unsigned int mtu)
+{
+	cleanup_fd int fd = net_tap_open(name);
+	int r = fd < 0 ? fd : port_join(sock, name, bridge, mtu);
+
 	return r < 0 ? r : steal_fd(&fd);
 }

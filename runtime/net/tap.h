@@ -6,13 +6,18 @@
  */
 
 /*
- * net_tap_make() - make one in the caller's network namespace, up, as a port of a bridge
- * @sock: of nl_open(NETLINK_ROUTE)
- * @bridge: the bridge's index
- * @mtu: 0: the kernel's choice
+ * net_tap_open() - make one in the caller's network namespace
  *
  * It goes with its last descriptor, however its holder ends. Packets have a struct virtio_net_hdr in front.
  * *Needs* CAP_NET_ADMIN; who has the descriptor needs nothing. Return: the descriptor, or a recorded failure.
  * Source: Documentation/networking/tuntap.rst.
+ */
+int net_tap_open(const char *name);
+
+/*
+ * net_tap_make() - the same, up, and a port of a bridge
+ * @sock: of nl_open(NETLINK_ROUTE)
+ * @bridge: the bridge's index
+ * @mtu: 0: the kernel's choice
  */
 int net_tap_make(int sock, const char *name, unsigned int bridge, unsigned int mtu);

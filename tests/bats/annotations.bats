@@ -50,11 +50,19 @@ annotated()
 	one_line
 }
 
+@test "run.oci.handler=krun and io.nacelle.vm ask for a virtual machine" {
+	for annotation in run.oci.handler=krun io.nacelle.vm=true; do
+		jq -n --arg rootfs "$ROOTFS" --arg key "${annotation%=*}" --arg value "${annotation#*=}" \
+			'{ layers: [$rootfs], args: ["true"], annotations: { ($key): $value } }' >asked.json
+		run -0 nacelle spec --expand asked.json
+		jq -e '.vm == {}' <<<"$output"
+	done
+	jq '.annotations["io.nacelle.vm"] = "false"' asked.json >not.json
+	run -0 nacelle spec --expand not.json
+	jq -e 'has("vm") | not' <<<"$output"
+}
+
 @test "run.oci.handler and run.oci.mount_context_type: what is not known is refused by name" {
-	bundle "$(annotated run.oci.handler krun)"
-	run -125 nacelle run -b "$BUNDLE" "$ID"
-	has run.oci.handler
-	has "virtual machine"
 	bundle "$(annotated run.oci.handler wasmedge)"
 	run -125 nacelle run -b "$BUNDLE" "$ID"
 	has wasmedge

@@ -14,7 +14,7 @@
 work=/tmp/engines
 # away from what the machine's owner may build meanwhile
 NACELLE=$work/bin/nacelle
-mkdir -p $work/bin && cp build/bin/nacelle build/bin/nacelle-shared build/bin/nacelle-keeper $work/bin/ || exit
+mkdir -p $work/bin && cp build/bin/nacelle{,-shared,-keeper,-vmm,-guest} $work/bin/ || exit
 tests=0 failed=0
 ONLY=${1:-}	# an extended regular expression: the cases to run, all without it
 

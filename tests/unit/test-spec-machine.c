@@ -129,7 +129,6 @@ static void test_annotations_of_other_runtimes(void)
 {
 #define ANNOTATED(key, value) "{" MINIMAL ", 'annotations': {'" key "': '" value "'}}"
 	static const struct refusal list[] = {
-		{ ANNOTATED("run.oci.handler", "krun"), "virtual machine" },
 		{ ANNOTATED("run.oci.handler", "wasm"), "\"wasm\" is not supported" },
 		{ ANNOTATED("run.oci.mount_context_type", "x"), "run.oci.mount_context_type" },
 		{ ANNOTATED("run.oci.hooks.stdout", "x"), "must be an absolute path" },
