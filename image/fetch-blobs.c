@@ -244,10 +244,11 @@ static int transfer_judge(struct blobs *b, struct transfer *t, CURLcode code)
 	return registry_fail(&(struct http_response){ .status = status }, t->d->digest);
 }
 
+/* Return: how many there were, or a recorded failure. */
 static int finished_take(struct blobs *b)
 {
 	CURLMsg *message;
-	int left, r = 0;
+	int left, taken = 0, r = 0;
 
 	while (r >= 0 && (message = curl_multi_info_read(b->multi, &left))) {
 		CURLcode code = message->data.result;
@@ -257,8 +258,9 @@ static int finished_take(struct blobs *b)
 			continue;
 		(void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
 		r = transfer_judge(b, (struct transfer *)(void *)private, code);
+		taken++;
 	}
-	return r;
+	return r < 0 ? r : taken;
 }
 
 static void progress(const struct blobs *b)
@@ -286,11 +288,13 @@ static int blobs_run(struct blobs *b)
 		}
 		if (r >= 0 && open == 0)
 			return 0;
-		if (r >= 0 && (curl_multi_perform(b->multi, &still) != CURLM_OK ||
-			       curl_multi_poll(b->multi, NULL, 0, WAIT_MS, NULL) != CURLM_OK))
+		if (r >= 0 && curl_multi_perform(b->multi, &still) != CURLM_OK)
 			r = fail_plain(EIO, "libcurl cannot go on");
 		if (r >= 0)
 			r = finished_take(b);
+		/* What has just ended makes room for the next, or is the last: then there may be nothing to wait for. */
+		if (r == 0 && curl_multi_poll(b->multi, NULL, 0, WAIT_MS, NULL) != CURLM_OK)
+			r = fail_plain(EIO, "libcurl cannot go on");
 		progress(b);
 		if (r < 0)
 			return r;

@@ -35,20 +35,30 @@ static int leftover_remove(int staging, const char *name)
 	return tree_remove(staging, name);
 }
 
-/* What was begun and not resumed for long. */
+/* What was begun and not resumed for long, or has come meanwhile by another pull. One that somebody fills is his. */
+static int partial_remove(const struct store *store, int dir, const char *name)
+{
+	cleanup_fd int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	cleanup_free char *blob = NULL;
+	struct stat st;
+
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &st) < 0)
+		return 0;
+	if (str_format(&blob, "blobs/sha256/%s", name) < 0)
+		return -ENOMEM;
+	if (st.st_mtime < time(NULL) - PARTIAL_DAYS * 86400L || faccessat(store->dir, blob, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		(void)unlinkat(dir, name, 0);
+	return 0;
+}
+
 static int partials_clean(const struct store *store)
 {
 	cleanup_fd int dir = openat(store->dir, "partial", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct str_list names = { .items = NULL };
 	int r = dir < 0 ? fail(errno, "open '%s/partial'", store->path) : folder_read(dir, ".", &names);
 
-	for (size_t i = 0; i < names.count; i++) {
-		struct stat st;
-
-		if (fstatat(dir, names.items[i], &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    st.st_mtime < time(NULL) - PARTIAL_DAYS * 86400L)
-			(void)unlinkat(dir, names.items[i], 0);
-	}
+	for (size_t i = 0; i < names.count && r >= 0; i++)
+		r = partial_remove(store, dir, names.items[i]);
 	str_list_done(&names);
 	return r;
 }

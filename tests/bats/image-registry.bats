@@ -20,6 +20,18 @@ load image-helpers
 	store_is_clean
 }
 
+@test "a pull ends when the last blob has come: it waits for nothing then" {
+	registry
+	layers_image img
+	image load oci:img:v1
+	image push img:v1 "$REGISTRY/a/b:v1"
+	NACELLE_STORE=$PWD/other strace -f -o calls -e trace=poll "$IMAGE" pull -q "$REGISTRY/a/b:v1"
+	# libcurl waits for its transfers' sockets and for one descriptor of its own; with none of the others it was only time that passed
+	grep -q 'poll(' calls
+	run grep -E 'poll\(\[\{[^}]*\}\], 1, 500\) += 0 ' calls
+	[ "$status" = 1 ]
+}
+
 @test "TLS and htpasswd: certificate and credentials are wanted, and taken from a file" {
 	registry tls
 	tree root
