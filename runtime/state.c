@@ -220,29 +220,6 @@ void state_close(struct state_dir *dir)
 	*dir = (struct state_dir)STATE_DIR_NONE;
 }
 
-static int folder_empty(int fd)
-{
-	cleanup_fd int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = again < 0 ? NULL : fdopendir(again);
-	struct dirent *entry;
-	int r = 0;
-
-	if (!dir)
-		return fail(errno, "read the state folder");
-	again = -1;
-	while (r == 0 && (entry = readdir(dir))) {
-		if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, ".."))
-			continue;
-		if (unlinkat(fd, entry->d_name, 0) == 0 || errno == ENOENT)
-			continue;
-		/* No folder is ours, but an empty one shall not keep us from an end. */
-		if (errno != EISDIR || unlinkat(fd, entry->d_name, AT_REMOVEDIR) < 0)
-			r = fail(errno, "remove '%s' from the state folder", entry->d_name);
-	}
-	(void)closedir(dir);
-	return r;
-}
-
 int state_remove(struct state_dir *dir, const char *id)
 {
 	/* What a plain container has, without reading the folder; the record last, so that a killed removal can be done again. */
@@ -253,7 +230,7 @@ int state_remove(struct state_dir *dir, const char *id)
 	if (unlinkat(dir->root, id, AT_REMOVEDIR) == 0 || errno == ENOENT)
 		return 0;
 	if (errno == ENOTEMPTY) {
-		int r = folder_empty(dir->fd);
+		int r = fd_empty_folder(dir->fd, "the state folder");
 
 		if (r < 0)
 			return r;

@@ -5,6 +5,7 @@
  */
 #include "runtime/base/fd.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
@@ -218,6 +219,27 @@ int fd_replace_file(int dir, const char *file, const void *data, size_t size, mo
 		return r;
 	}
 	return fail(EEXIST, "create a temporary file beside '%s'", file);
+}
+
+int fd_empty_folder(int dir, const char *what)
+{
+	cleanup_fd int again = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_dir DIR *list = again < 0 ? NULL : fdopendir(again);
+	struct dirent *entry;
+
+	if (!list)
+		return fail(errno, "read %s", what);
+	again = -1;
+	while ((entry = readdir(list))) {
+		if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, ".."))
+			continue;
+		if (unlinkat(dir, entry->d_name, 0) == 0 || errno == ENOENT)
+			continue;
+		/* No folder is ours, but an empty one shall not keep us from an end. */
+		if (errno != EISDIR || unlinkat(dir, entry->d_name, AT_REMOVEDIR) < 0)
+			return fail(errno, "remove '%s' from %s", entry->d_name, what);
+	}
+	return 0;
 }
 
 int fd_rename_first(int dir, const char *temp, const char *file)

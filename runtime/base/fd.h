@@ -66,6 +66,14 @@ int fd_write_file(int dir, const char *file, const char *text);
 int fd_read_file(int dir, const char *file, char **ret_text);
 
 /*
+ * fd_empty_folder() - remove what lies in a folder of ours: files, of which fd_replace_file() may have left one when it was killed
+ * @what: the folder, for messages
+ *
+ * Return: 0 or a recorded failure.
+ */
+int fd_empty_folder(int dir, const char *what);
+
+/*
  * fd_replace_file() - put a file in place as a whole: written beside it, then renamed over it
  * @mode: permission bits of the new file
  *

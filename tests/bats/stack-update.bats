@@ -106,8 +106,11 @@ replace $S-c-1 (it was left half made)"
 		[ "$(nacelle ps --format json "$STACK" | jq '[.[] | select(.status == "running")] | length')" = 3 ]
 		run -0 nacelle up "$STACK"
 		is ""
+		# what a kill in the middle of a write leaves, if none of these met it
+		: >"$DATA/stacks/$S/.left"
 		nacelle down -v -t 0 "$STACK" >/dev/null
 		nothing_left
+		[ ! -e "$DATA/stacks/$S" ]
 	done
 }
 
