@@ -131,7 +131,7 @@ asked()
 	ask_outside 192.0.2.1 8080 word | grep -F "192.0.2.2 word"
 }
 
-# bats test_tags=lab, vm
+# bats test_tags=lab, vm, full
 @test "a virtual machine takes the place of the device in a network namespace that others made, as engines do" {
 	vm_setup
 	world_make NS_PID
