@@ -291,8 +291,8 @@ static int checkpoint_locked(const struct state_dir *dir, const struct state *st
 		r = judge_keeper(state, o);
 	if (r == 0)
 		r = criu_is_there(o);
-	if (r == 0 && (spec->process.apparmor_profile || spec->process.selinux_label))
-		r = criu_cache_forget();
+	if (r == 0)
+		r = criu_cache_forget(&spec->process, NULL);
 	return r < 0 ? r : dump(state, spec, o);
 }
 

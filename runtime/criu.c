@@ -92,8 +92,10 @@ static int judge_labels(const struct spec_process *process)
 	return 0;
 }
 
-int criu_cache_forget(void)
+int criu_cache_forget(const struct spec_process *process, const char *profile)
 {
+	if (!process->apparmor_profile && !process->selinux_label && !profile)
+		return 0;
 	return unlink(CACHE) < 0 && errno != ENOENT ? fail(errno, "remove '" CACHE "', what criu remembers of the kernel") : 0;
 }
 

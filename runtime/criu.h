@@ -13,6 +13,7 @@
 
 struct checkpoint_options;
 struct spec;
+struct spec_process;
 
 /* What the program is run for. */
 struct criu_job {
@@ -34,13 +35,14 @@ int criu_is_there(const struct checkpoint_options *options);
 int criu_judge(const struct spec *spec);
 
 /*
- * criu_cache_forget() - for a container with a label, before criu_run(): what criu remembers of the kernel goes
+ * criu_cache_forget() - before criu_run(), when a label is at stake: what criu remembers of the kernel goes
+ * @profile: the label that is to be restored instead, or NULL
  *
  * It may be from before securityfs was mounted, and says then, until the next boot, that there is no LSM: the label would be
  * left out of the images, or what is restored would run without one, in silence. criu looks anew, in a fraction of a second.
  * Return: 0 or a recorded failure.
  */
-int criu_cache_forget(void);
+int criu_cache_forget(const struct spec_process *process, const char *profile);
 
 /*
  * criu_run() - have it done

@@ -59,8 +59,8 @@ int restore_judge(struct parent *p)
 		r = fail_plain(EINVAL, "root.path: is required");
 	if (r == 0)
 		r = lsm_check_restore(p->checkpoint->lsm_profile, p->checkpoint->lsm_mount_context);
-	if (r == 0 && (p->spec->process.apparmor_profile || p->spec->process.selinux_label || p->checkpoint->lsm_profile))
-		r = criu_cache_forget();
+	if (r == 0)
+		r = criu_cache_forget(&p->spec->process, p->checkpoint->lsm_profile);
 	return r < 0 ? r : criu_is_there(p->checkpoint);
 }
 

@@ -28,13 +28,18 @@ static int receiver_expand(json_t *v)
 	return 0;
 }
 
+static bool is_set(const char *value)
+{
+	return value && !str_eq(value, "0") && !str_eq(value, "false");
+}
+
 /* Engines have no place for the section "vm": crun's users ask by its handler, ours by our own name. */
 static int machine_expand(json_t *v)
 {
 	const json_t *annotations = json_object_get(v, "annotations");
 	const char *handler = json_string_value(json_object_get(annotations, "run.oci.handler"));
-	const char *vm = json_string_value(json_object_get(annotations, SHORT_ANNOTATION "vm"));
-	bool wanted = (handler && str_eq(handler, "krun")) || (vm && !str_eq(vm, "0") && !str_eq(vm, "false"));
+	bool wanted = (handler && str_eq(handler, "krun")) ||
+		      is_set(json_string_value(json_object_get(annotations, SHORT_ANNOTATION "vm")));
 
 	if (!wanted || json_object_get(v, "vm"))
 		return 0;
@@ -50,9 +55,7 @@ int spec_annotations_expand(json_t *v)
 
 bool spec_annotation_is_set(const struct spec *spec, const char *key)
 {
-	const char *value = spec_annotation(spec, key);
-
-	return value && !str_eq(value, "0") && !str_eq(value, "false");
+	return is_set(spec_annotation(spec, key));
 }
 
 /* SELinux' ways to label a mount. */

@@ -23,13 +23,10 @@ static int device_found(const struct nlmsghdr *m, void *data)
 	struct net_device *device = data;
 	struct ifinfomsg about;
 
-	if (m->nlmsg_type != RTM_NEWLINK || m->nlmsg_len < NLMSG_LENGTH(sizeof(about)))
+	if (!nl_read(m, RTM_NEWLINK, &about, sizeof(about), attrs, IFLA_LINKINFO))
 		return 0;
-	memcpy(&about, NLMSG_DATA(m), sizeof(about));
 	device->index = (unsigned int)about.ifi_index;
 	device->up = about.ifi_flags & IFF_UP;
-	nl_attributes((const char *)NLMSG_DATA(m) + NLMSG_ALIGN(sizeof(about)), m->nlmsg_len - NLMSG_SPACE(sizeof(about)), attrs,
-		      IFLA_LINKINFO);
 	device->master = nl_u32(attrs[IFLA_MASTER]);
 	if (!attrs[IFLA_LINKINFO])
 		return 0;
@@ -211,13 +208,10 @@ static int route_found(const struct nlmsghdr *m, void *data)
 	struct net_prefix prefix = { .length = 0 };
 	struct rtmsg about;
 
-	if (m->nlmsg_type != RTM_NEWROUTE || m->nlmsg_len < NLMSG_LENGTH(sizeof(about)))
+	if (!nl_read(m, RTM_NEWROUTE, &about, sizeof(about), attrs, RTA_DST))
 		return 0;
-	memcpy(&about, NLMSG_DATA(m), sizeof(about));
 	if (about.rtm_family != AF_INET && about.rtm_family != AF_INET6)
 		return 0;
-	nl_attributes((const char *)NLMSG_DATA(m) + NLMSG_ALIGN(sizeof(about)), m->nlmsg_len - NLMSG_SPACE(sizeof(about)), attrs,
-		      RTA_DST);
 	prefix.address.family = about.rtm_family;
 	prefix.length = about.rtm_dst_len;
 	if (!attrs[RTA_DST] || nl_size(attrs[RTA_DST]) < net_address_size(&prefix.address) || prefix.length == 0)

@@ -295,6 +295,15 @@ void nl_attributes(const void *data, size_t size, const struct nlattr **ret, uin
 	}
 }
 
+bool nl_read(const struct nlmsghdr *m, uint16_t type, void *ret_body, size_t size, const struct nlattr **ret, uint16_t max)
+{
+	if (m->nlmsg_type != type || m->nlmsg_len < NLMSG_SPACE(size))
+		return false;
+	memcpy(ret_body, NLMSG_DATA(m), size);
+	nl_attributes((const char *)NLMSG_DATA(m) + NLMSG_ALIGN(size), m->nlmsg_len - NLMSG_SPACE(size), ret, max);
+	return true;
+}
+
 uint32_t nl_u32(const struct nlattr *attr)
 {
 	uint32_t value = 0;

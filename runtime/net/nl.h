@@ -74,6 +74,14 @@ int nl_call(int sock, const struct nl_message *m, const char *what, nl_found *fo
  */
 void nl_attributes(const void *data, size_t size, const struct nlattr **ret, uint16_t max);
 
+/*
+ * nl_read() - the fixed part of a message, and the attributes behind it
+ * @size: of the fixed part, which is copied to @ret_body
+ *
+ * Return: false when it is not of @type, or too short; nothing is written then.
+ */
+bool nl_read(const struct nlmsghdr *m, uint16_t type, void *ret_body, size_t size, const struct nlattr **ret, uint16_t max);
+
 static inline const void *nl_data(const struct nlattr *attr)
 {
 	return (const char *)attr + NLA_HDRLEN;

@@ -20,7 +20,6 @@
 
 #include "runtime/base/cleanup.h"
 #include "runtime/base/error.h"
-#include "runtime/net/device.h"
 #include "runtime/net/nl.h"
 #include "runtime/net/tap.h"
 #include "runtime/net/within.h"
@@ -39,11 +38,8 @@ static int link_found(const struct nlmsghdr *m, void *data)
 	struct net_link link = { .index = 0 };
 	struct ifinfomsg about;
 
-	if (m->nlmsg_type != RTM_NEWLINK || m->nlmsg_len < NLMSG_LENGTH(sizeof(about)))
+	if (!nl_read(m, RTM_NEWLINK, &about, sizeof(about), attrs, IFLA_MTU))
 		return 0;
-	memcpy(&about, NLMSG_DATA(m), sizeof(about));
-	nl_attributes((const char *)NLMSG_DATA(m) + NLMSG_ALIGN(sizeof(about)), m->nlmsg_len - NLMSG_SPACE(sizeof(about)), attrs,
-		      IFLA_MTU);
 	link.index = (unsigned int)about.ifi_index;
 	link.up = about.ifi_flags & IFF_UP;
 	link.loopback = about.ifi_flags & IFF_LOOPBACK;
@@ -115,28 +111,11 @@ static int tap_open(void *name)
 	return net_tap_open(name);
 }
 
-static int tap_settle(int sock, const char *name, const struct net_link *link)
-{
-	struct ifinfomsg about = { .ifi_family = AF_UNSPEC, .ifi_flags = IFF_UP, .ifi_change = IFF_UP };
-	cleanup_nl struct nl_message m = { .size = 0 };
-	struct net_device tap;
-	int r = net_device_find(sock, name, &tap);
-
-	if (r != 0)
-		return r < 0 ? r : fail_plain(ENODEV, "network device '%s' is gone", name);
-	about.ifi_index = (int)tap.index;
-	nl_begin(&m, RTM_NEWLINK, NLM_F_ACK, &about, sizeof(about));
-	nl_put_u32(&m, IFLA_MTU, link->mtu);
-	r = nl_call(sock, &m, "set it up", NULL, NULL, 0);
-	if (r == 0)
-		r = redirect(sock, link->index, tap.index);
-	return r < 0 ? r : redirect(sock, tap.index, link->index);
-}
-
 int net_tap_redirect(int netns, int sock, const char *name, const struct net_link *link)
 {
 	char copy[IFNAMSIZ];
 	cleanup_fd int fd = -1;
+	unsigned int tap;
 	int r;
 
 	(void)snprintf(copy, sizeof(copy), "%s", name);
@@ -145,6 +124,10 @@ int net_tap_redirect(int netns, int sock, const char *name, const struct net_lin
 		return fail_plain(EBUSY, "network device '%s': another virtual machine has it ('%s' is in use)", link->name, name);
 	if (fd < 0)
 		return fd;
-	r = tap_settle(sock, name, link);
+	r = net_tap_up(sock, name, 0, link->mtu, &tap);
+	if (r == 0)
+		r = redirect(sock, link->index, tap);
+	if (r == 0)
+		r = redirect(sock, tap, link->index);
 	return r < 0 ? fail_in(r, "network device '%s'", link->name) : steal_fd(&fd);
 }

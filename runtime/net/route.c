@@ -37,13 +37,10 @@ static int route_found(const struct nlmsghdr *m, void *data)
 	struct net_route route = { .to = { .length = 0 } };
 	struct rtmsg about;
 
-	if (m->nlmsg_type != RTM_NEWROUTE || m->nlmsg_len < NLMSG_LENGTH(sizeof(about)))
+	if (!nl_read(m, RTM_NEWROUTE, &about, sizeof(about), attrs, RTA_GATEWAY))
 		return 0;
-	memcpy(&about, NLMSG_DATA(m), sizeof(about));
 	if (!is_meant(&about))
 		return 0;
-	nl_attributes((const char *)NLMSG_DATA(m) + NLMSG_ALIGN(sizeof(about)), m->nlmsg_len - NLMSG_SPACE(sizeof(about)), attrs,
-		      RTA_GATEWAY);
 	if (nl_u32(attrs[RTA_OIF]) != reading->index)
 		return 0;
 	route.to.length = about.rtm_dst_len;

@@ -21,7 +21,7 @@
 
 #define DRIVER "/dev/net/tun"
 
-static int port_join(int sock, const char *name, unsigned int bridge, unsigned int mtu)
+int net_tap_up(int sock, const char *name, unsigned int bridge, unsigned int mtu, unsigned int *ret_index)
 {
 	struct ifinfomsg about = { .ifi_family = AF_UNSPEC, .ifi_flags = IFF_UP, .ifi_change = IFF_UP };
 	cleanup_nl struct nl_message m = { .size = 0 };
@@ -32,11 +32,15 @@ static int port_join(int sock, const char *name, unsigned int bridge, unsigned i
 		return r < 0 ? r : fail_plain(ENODEV, "network device '%s' is gone", name);
 	about.ifi_index = (int)device.index;
 	nl_begin(&m, RTM_NEWLINK, NLM_F_ACK, &about, sizeof(about));
-	nl_put_u32(&m, IFLA_MASTER, bridge);
+	if (bridge)
+		nl_put_u32(&m, IFLA_MASTER, bridge);
 	if (mtu)
 		nl_put_u32(&m, IFLA_MTU, mtu);
-	r = nl_call(sock, &m, "make it a port of a bridge", NULL, NULL, 0);
-	return r < 0 ? fail_in(r, "network device '%s'", name) : 0;
+	r = nl_call(sock, &m, bridge ? "make it a port of a bridge" : "set it up", NULL, NULL, 0);
+	if (r < 0)
+		return fail_in(r, "network device '%s'", name);
+	*ret_index = device.index;
+	return 0;
 }
 
 int net_tap_open(const char *name)
@@ -57,7 +61,8 @@ int net_tap_open(const char *name)
 int net_tap_make(int sock, const char *name, unsigned int bridge, unsigned int mtu)
 {
 	cleanup_fd int fd = net_tap_open(name);
-	int r = fd < 0 ? fd : port_join(sock, name, bridge, mtu);
+	unsigned int index;
+	int r = fd < 0 ? fd : net_tap_up(sock, name, bridge, mtu, &index);
 
 	return r < 0 ? r : steal_fd(&fd);
 }

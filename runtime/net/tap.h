@@ -15,6 +15,15 @@
 int net_tap_open(const char *name);
 
 /*
+ * net_tap_up() - set one up that is there
+ * @bridge: index of the bridge that it becomes a port of; 0: of none
+ * @mtu: 0: the kernel's choice
+ *
+ * Return: 0 or a recorded failure.
+ */
+int net_tap_up(int sock, const char *name, unsigned int bridge, unsigned int mtu, unsigned int *ret_index);
+
+/*
  * net_tap_make() - the same, up, and a port of a bridge
  * @sock: of nl_open(NETLINK_ROUTE)
  * @bridge: the bridge's index

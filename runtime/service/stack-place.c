@@ -123,9 +123,10 @@ int stack_definition_read(const struct container_place *place, const char *name,
 int stack_forget(const struct container_place *place, const char *name, int dir)
 {
 	cleanup_fd int stacks = stacks_open(place->data, false);
+	int r = fd_empty_folder(dir, "the folder of the stack's definition");
 
-	if (fd_empty_folder(dir, "the folder of the stack's definition") < 0)
-		return fail_in(-EIO, "stack '%s'", name);
+	if (r < 0)
+		return fail_in(r, "stack '%s'", name);
 	if (stacks >= 0 && unlinkat(stacks, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
 		return fail(errno, "remove the folder of stack '%s'", name);
 	return 0;
