@@ -239,18 +239,40 @@ static int use_path(const char *user, char **ret_path)
 	return str_format(ret_path, "uses/%s", name);
 }
 
-int image_use(const struct store *store, const struct image *image, const char *user)
+/*
+ * Who acts on a use has the lock alone, so nobody meets half a record but after its writer was killed, and then there is no
+ * container that could need the image.
+ */
+static int use_write(const struct store *store, const char *digest, const char *user)
 {
 	cleanup_free char *path = NULL, *text = NULL;
+	cleanup_fd int fd = -1;
 	char boot[PROC_BOOT_ID_SIZE];
 	int r = use_path(user, &path);
 
 	if (r >= 0)
 		r = proc_boot_id(boot);
 	if (r >= 0)
-		r = str_format(&text, "%s %s\n", boot, image->manifest);
-	if (r >= 0)
-		r = fd_replace_file(store->dir, path, text, strlen(text), 0600);
+		r = str_format(&text, "%s %s\n", boot, digest);
+	if (r < 0)
+		return r;
+	fd = openat(store->dir, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return fail(errno, "create '%s'", path);
+	r = fd_write_all(fd, text, strlen(text));
+	return r < 0 ? fail(-r, "write '%s'", path) : 0;
+}
+
+int image_use(const struct store *store, const char *digest, const char *user)
+{
+	cleanup_free char *path = NULL;
+	int r = image_path(digest, &path);
+
+	if (r < 0)
+		return r;
+	if (faccessat(store->dir, path, F_OK, 0) < 0 && errno == ENOENT)
+		return IMAGE_NOT_FOUND;
+	r = use_write(store, digest, user);
 	return r < 0 ? fail_in(r, "record the use of an image in '%s'", store->path) : 0;
 }
 

@@ -116,11 +116,13 @@ int image_config(const struct store *store, const struct image *image, json_t **
 
 /*
  * image_use() - record that @user needs this image, so that nothing removes it
+ * @digest: of its manifest
  * @user: any text that names the container for good, 1 to 200 characters; the same one is replaced
  *
- * Ends with image_unuse(), or at the next boot. Return: 0 or a recorded failure.
+ * Ends with image_unuse(), or at the next boot.
+ * Return: 0, IMAGE_NOT_FOUND (nothing recorded): it is not stored; or a recorded failure.
  */
-int image_use(const struct store *store, const struct image *image, const char *user);
+int image_use(const struct store *store, const char *digest, const char *user);
 /* image_unuse() - the end of it; one that is not there is fine. Return: 0 or a recorded failure. */
 int image_unuse(const struct store *store, const char *user);
 

@@ -355,7 +355,6 @@ int image_root_hold(const struct str_list *annotations, const char *path, const 
 {
 	const char *digest = digest_of(annotations);
 	cleanup_store struct store *store = NULL;
-	cleanup_image struct image *image = NULL;
 	cleanup_free char *user = NULL;
 	int r;
 
@@ -365,10 +364,8 @@ int image_root_hold(const struct str_list *annotations, const char *path, const 
 	if (r == 0)
 		r = open_known(path, &store);
 	if (r == 0)
-		r = image_load(store, digest, &image);
-	if (r > 0)
-		return fail_plain(ENOENT, "image '%s' is not stored any more", digest);
-	return r < 0 ? r : image_use(store, image, user);
+		r = image_use(store, digest, user);
+	return r > 0 ? fail_plain(ENOENT, "image '%s' is not stored any more", digest) : r;
 }
 
 int image_root_release(const struct str_list *annotations, const char *path, const char *root, const char *id)

@@ -132,7 +132,8 @@ static void test_a_used_image_stays(void)
 
 	import(store, "used", "u", digest);
 	CHECK_INT(image_load(store, digest, &image), 0);
-	CHECK_INT(image_use(store, image, "/run/nacelle c1"), 0);
+	CHECK_INT(image_use(store, image->manifest, "/run/nacelle c1"), 0);
+	CHECK(image_use(store, digest, "") < 0);
 	CHECK_INT(image_forget(store, digest), IMAGE_USED);
 	CHECK_HAS(fail_text(), "c1");
 	CHECK_INT(store_collect(store, true, true, &c), 0);
@@ -141,7 +142,7 @@ static void test_a_used_image_stays(void)
 	CHECK_INT(image_unuse(store, "/run/nacelle c1"), 0);
 	CHECK_INT(image_forget(store, digest), 0);
 	CHECK_INT(image_load(store, digest, &again), IMAGE_NOT_FOUND);
-	CHECK(image_use(store, image, "") < 0);
+		CHECK_INT(image_use(store, digest, "c2"), IMAGE_NOT_FOUND);
 }
 
 static void test_a_use_of_another_boot_counts_no_more(void)
