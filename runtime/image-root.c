@@ -194,26 +194,26 @@ int image_root_find(const char *name, struct image_root *ret)
 	struct image_root root = { .name = NULL };
 	int r = find(&s, name, &root);
 
-	if (r == IMAGE_NOT_FOUND) {
-		settings_done(&s);
-		s = (struct settings){ .store = NULL };
-		r = settings_read(&s);
-		if (r == 0)
-			r = fetch(&s, name);
-		settings_done(&s);
-		s = (struct settings){ .store = NULL };
-		if (r == 0)
-			r = find(&s, name, &root);
-	}
 	settings_done(&s);
-	if (r == IMAGE_NOT_FOUND)
-		r = fail_plain(ENOENT, "image '%s' was fetched, and is gone again", name);
-	if (r < 0) {
+	if (r != 0) {
 		image_root_done(&root);
-		return r;
+		return r < 0 ? r : IMAGE_ROOT_MISSING;
 	}
 	*ret = root;
 	return 0;
+}
+
+int image_root_fetch(const char *name, struct image_root *ret)
+{
+	struct settings s = { .store = NULL };
+	int r = settings_read(&s);
+
+	if (r == 0)
+		r = fetch(&s, name);
+	settings_done(&s);
+	if (r == 0)
+		r = image_root_find(name, ret);
+	return r > 0 ? fail_plain(ENOENT, "image '%s' was fetched, and is gone again", name) : r;
 }
 
 /* Return: as image_erofs(). */
@@ -250,12 +250,10 @@ int image_root_erofs(const char *manifest, bool quiet, char **ret_path)
 
 char *image_root_stored(const char *name)
 {
-	struct settings s = { .store = NULL };
 	struct image_root root = { .name = NULL };
-	char *stored = find(&s, name, &root) == 0 ? steal_ptr(&root.name) : NULL;
+	char *stored = image_root_find(name, &root) == 0 ? steal_ptr(&root.name) : NULL;
 
 	image_root_done(&root);
-	settings_done(&s);
 	return stored;
 }
 

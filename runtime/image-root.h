@@ -31,11 +31,15 @@ struct image_root {
 };
 
 /*
- * image_root_find() - an image by name or id, fetched when it is not stored
+ * image_root_find() - a stored image by name or id
  *
- * Return: 0 with @ret (image_root_done()), or a recorded failure.
+ * Return: 0 with @ret (image_root_done()), IMAGE_ROOT_MISSING (nothing recorded), or a recorded failure.
  */
 int image_root_find(const char *name, struct image_root *ret);
+enum { IMAGE_ROOT_MISSING = 1 };
+
+/* image_root_fetch() - one that is not stored, from its registry. Return: 0 with @ret (image_root_done()), or a recorded failure. */
+int image_root_fetch(const char *name, struct image_root *ret);
 
 /*
  * image_root_erofs() - the layers of a stored image as one EROFS file; nacelle-image makes it when it is not there

@@ -219,6 +219,11 @@ int short_image(struct short_form *s, const struct json_at *at, json_t *v)
 	if (s->trial)
 		return 0;
 	r = image_root_find(json_string_value(v), &root);
+	if (r == IMAGE_ROOT_MISSING) {
+		r = short_keys_try(s);
+		if (r == 0)
+			r = image_root_fetch(json_string_value(v), &root);
+	}
 	if (r == 0)
 		r = root_apply(s, &config, &root);
 	image_root_done(&root);

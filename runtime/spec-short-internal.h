@@ -17,6 +17,7 @@ struct short_form {
 	json_t *doc; /* OCI; owned */
 	const char *folder; /* what relative paths count from; NULL: they are refused */
 	json_t *current; /* the short-form object whose keys are applied now; borrowed */
+	json_t *spec, *overrides; /* the whole of what the user says; borrowed, or NULL */
 
 	/* Kept from one short-form object to the next, because they count together. Owned, or NULL. */
 	json_t *entrypoint, *args;
@@ -47,6 +48,13 @@ struct short_key {
 };
 
 extern const struct short_key short_keys[]; /* ended by a row without a name */
+
+/*
+ * short_keys_try() - apply what the user says to a document of its own, without its image
+ *
+ * Before an image is fetched: a wrong word further down is not worth it. Return: 0 or a recorded failure.
+ */
+int short_keys_try(const struct short_form *s);
 
 /* spec-short-image.c */
 short_apply short_image;

@@ -245,21 +245,21 @@ static void short_form_done(struct short_form *s)
 	json_decref(s->rootfs_size);
 }
 
-static bool has_image(json_t *v)
+int short_keys_try(const struct short_form *s)
 {
-	return json_string_length(json_object_get(v, "image")) > 0;
-}
+	struct short_form trial = { .folder = s->folder, .trial = true };
+	int r;
 
-/* An image is found first, as all else counts over it; finding may be fetching, which a wrong word further down is not worth. */
-static int keys_try(const struct short_form *s, json_t *v, json_t *overrides)
-{
-	struct short_form trial = { .doc = short_base(), .folder = s->folder, .trial = true };
-	int r = trial.doc ? object_apply(&trial, v) : -ENOMEM;
-
+	if (!s->spec)
+		return 0;
+	trial.doc = short_base();
+	if (!trial.doc)
+		return -ENOMEM;
+	r = object_apply(&trial, s->spec);
 	if (r == 0)
-		r = sections_apply(&trial, v);
-	if (r == 0 && overrides)
-		r = object_apply(&trial, overrides);
+		r = sections_apply(&trial, s->spec);
+	if (r == 0 && s->overrides)
+		r = object_apply(&trial, s->overrides);
 	short_form_done(&trial);
 	json_decref(trial.doc);
 	return r;
@@ -275,10 +275,8 @@ static int short_expand(struct short_form *s, json_t *v, json_t *overrides, json
 	s->doc = short_base();
 	if (!s->doc)
 		return -ENOMEM;
-	if (has_image(v) || (overrides && has_image(overrides)))
-		r = keys_try(s, v, overrides);
-	if (r < 0)
-		return r;
+	s->spec = v;
+	s->overrides = overrides;
 	if (defaults) {
 		cleanup_json json_t *rest = json_copy(defaults);
 
