@@ -17,7 +17,8 @@
 
 #include "runtime/base/cleanup.h"
 
-enum { LIST_SIZE = 16 * 1024 };
+/* The least and the most of a name's struct listed below. */
+enum { LIST_SIZE = 16 * 1024, LISTED_MIN = 24, LISTED_MAX = 280 };
 
 /* As getdents64(2) writes it. */
 struct listed {
@@ -335,22 +336,45 @@ static int list_root(struct listing *list, uint64_t offset)
 	return (int)list->used;
 }
 
-static int list_directory(struct listing *list, int fd, uint64_t offset)
+/* What getdents64(2) may fill for a room: with the shortest names each byte of it becomes as many for the guest. */
+static size_t listing_size(const struct listing *list, size_t room)
+{
+	size_t size = list->plus ? room / FUSE_DIRENT_ALIGN(FUSE_NAME_OFFSET_DIRENTPLUS + 1) * LISTED_MIN : room / 4 * 3;
+
+	return size < LIST_SIZE ? size : LIST_SIZE;
+}
+
+/*
+ * No more is read than fits, so that the descriptor need not go back: file systems that count names (tmpfs before Linux 6.6) give
+ * others the same numbers when some are removed meanwhile, and 'rm -r' removes as it lists.
+ */
+static int list_directory(struct listing *list, struct fuse_handle *handle, int64_t offset)
 {
 	uint8_t names[LIST_SIZE] __attribute__((aligned(8)));
-	long n;
+	size_t size = listing_size(list, list->room);
+	bool first = true;
 
-	if (lseek(fd, (off_t)offset, SEEK_SET) < 0)
+	if (handle->next != offset && lseek(handle->fd, offset, SEEK_SET) < 0)
 		return -errno;
-	n = syscall(SYS_getdents64, fd, names, list->plus ? sizeof(names) / 4 : sizeof(names));
-	if (n < 0)
-		return -errno;
-	for (long at = 0; at < n;) {
-		const struct listed *each = (const void *)(names + at);
+	handle->next = offset;
+	for (; first || size >= LISTED_MIN; first = false) {
+		long n = syscall(SYS_getdents64, handle->fd, names, first && size < LISTED_MAX ? LISTED_MAX : size);
 
-		if (!list_add(list, each->name, each->ino, each->type, (uint64_t)each->off))
-			break;
-		at += each->size;
+		if (n == 0 || (n < 0 && !first))
+			break; /* the end, or a name too long for what is left */
+		if (n < 0)
+			return -errno;
+		for (long at = 0; at < n;) {
+			const struct listed *each = (const void *)(names + at);
+
+			if (!list_add(list, each->name, each->ino, each->type, (uint64_t)each->off)) {
+				handle->next = -1;
+				return (int)list->used;
+			}
+			handle->next = each->off;
+			at += each->size;
+		}
+		size = listing_size(list, list->room - list->used);
 	}
 	return (int)list->used;
 }
@@ -358,7 +382,7 @@ static int list_directory(struct listing *list, int fd, uint64_t offset)
 int fuse_op_readdir(struct fuse_call *call)
 {
 	const struct fuse_read_in *in = (const void *)call->args;
-	const struct fuse_handle *handle = fuse_handle(call->fuse, in->fh, true);
+	struct fuse_handle *handle = fuse_handle(call->fuse, in->fh, true);
 	struct listing list = {
 		.call = call,
 		.room = in->size < call->out_max ? in->size : call->out_max,
@@ -367,6 +391,5 @@ int fuse_op_readdir(struct fuse_call *call)
 
 	if (!handle)
 		return -EBADF;
-	return handle->root ? list_root(&list, in->offset)
-			    : list_directory(&list, handle->fd, in->offset);
+	return handle->root ? list_root(&list, in->offset) : list_directory(&list, handle, (int64_t)in->offset);
 }

@@ -53,6 +53,7 @@ struct fuse_handle {
 	int fd; /* -1: free */
 	uint32_t share;
 	bool directory, root;
+	int64_t next; /* of a directory: where its descriptor stands, as its file system counts; -1: elsewhere */
 };
 
 /*

@@ -406,6 +406,47 @@ static void test_listing_tells_all_names_once(void)
 	CHECK_INT(names, 6); /* . .. file fifo link up */
 }
 
+/* As 'rm -r' does: what was listed is removed before more is asked for. */
+static void test_listing_goes_on_while_names_are_removed(void)
+{
+	enum { NAMES = 500 };
+	const struct fuse_open_in open_in = { .flags = 0 };
+	struct fuse_read_in in = { .size = 4096 };
+	struct fuse_open_out opened;
+	unsigned int removed = 0;
+	char name[300];
+	int n;
+
+	server_new();
+	(void)start();
+	for (int i = 0; i < NAMES; i++) {
+		(void)snprintf(name, sizeof(name), "rw/%0*d", i % 17 == 0 ? 250 : 1 + i % 30, i);
+		file_put(name, "");
+	}
+	CHECK(ask(FUSE_OPENDIR, share("rw"), &open_in, sizeof(open_in)) > 0);
+	memcpy(&opened, payload(), sizeof(opened));
+	in.fh = opened.fh;
+	while ((n = ask(FUSE_READDIRPLUS, 0, &in, sizeof(in))) > 0) {
+		uint8_t listed[4096];
+
+		CHECK(n <= (int)sizeof(listed));
+		memcpy(listed, payload(), (size_t)n);
+		for (int at = 0; at < n;) {
+			struct fuse_direntplus entry;
+
+			memcpy(&entry, listed + at, FUSE_NAME_OFFSET_DIRENTPLUS);
+			memcpy(name, listed + at + FUSE_NAME_OFFSET_DIRENTPLUS, entry.dirent.namelen);
+			name[entry.dirent.namelen] = '\0';
+			if (name[0] >= '0' && name[0] <= '9')
+				removed += ask(FUSE_UNLINK, share("rw"), name, entry.dirent.namelen + 1) == 0;
+			in.offset = entry.dirent.off;
+			at += (int)FUSE_DIRENT_ALIGN(FUSE_NAME_OFFSET_DIRENTPLUS + entry.dirent.namelen);
+		}
+	}
+	CHECK_INT(n, 0);
+	CHECK_INT(removed, NAMES);
+}
+
 static void test_mappings_stay_in_the_window(void)
 {
 	static const struct {
@@ -521,6 +562,7 @@ int main(void)
 		TEST(test_one_inode_is_one_node),
 		TEST(test_many_nodes),
 		TEST(test_listing_tells_all_names_once),
+		TEST(test_listing_goes_on_while_names_are_removed),
 		TEST(test_mappings_stay_in_the_window),
 		TEST(test_headers_that_lie),
 		TEST(test_noise),
