@@ -6,7 +6,7 @@
  * says why; or with 1 when the guest ended before it came to be a template.
  *
  * Attended, it is two processes: the first runs a container in the guest and has its standard streams,
- * its signals and its exit status; the second is the monitor.
+ * its signals and its exit status; the second is the monitor. Without our agent in the guest the first waits for its end.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -83,7 +83,8 @@ static int monitor_child(struct vm_config *config)
 	for (int i = 0; i < VM_ATTEND_FDS; i++)
 		(void)close(config->attend_fd[i]);
 	(void)close(STDIN_FILENO);
-	(void)close(STDOUT_FILENO);
+	if (config->attended == VM_ATTENDED)
+		(void)close(STDOUT_FILENO);
 	config->proc_fd = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (config->proc_fd < 0) {
 		(void)fail(errno, "open '/proc/self/fd'");
@@ -130,6 +131,13 @@ static int attend_machine(struct vm_config *config, int signals, pid_t pid)
 	return r;
 }
 
+static int attend_other(int signals, pid_t pid)
+{
+	cleanup_fd int machine = pidfd_open(pid, 0);
+
+	return machine < 0 ? fail(errno, "watch the monitor") : attend_kernel(signals, machine, pid);
+}
+
 static int attended(struct vm_config *config)
 {
 	int signals = attend_signals(), r;
@@ -141,7 +149,10 @@ static int attended(struct vm_config *config)
 	pid = fork();
 	if (pid == 0)
 		_exit(monitor_child(config));
-	r = pid < 0 ? fail(errno, "make a process") : attend_machine(config, signals, pid);
+	if (pid < 0)
+		r = fail(errno, "make a process");
+	else
+		r = config->attended == VM_ATTENDED ? attend_machine(config, signals, pid) : attend_other(signals, pid);
 	return r < 0 ? complain() : r;
 }
 

@@ -91,8 +91,8 @@ int machine_images_look(struct machine *m, const struct bundle *bundle)
 	str_list_done(&layers);
 	if (r < 0 || m->image_bytes == 0)
 		return r;
-	/* QEMU's microvm has no such device */
-	if (m->config.hypervisor[0])
+	/* QEMU's microvm has no such device, and what another kernel than Linux can is its own matter */
+	if (m->config.hypervisor[0] || !m->kernel.release)
 		return 0;
 	r = vm_modules_have(m->kernel.modules, needed);
 	m->pmem = r > 0;

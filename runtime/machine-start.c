@@ -47,7 +47,8 @@ int machine_reach(const struct state_dir *dir)
 		return fd;
 	/* One that is frozen takes no connection: when there are too many, the next must not wait for it. */
 	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
-		return fail(errno, "reach the virtual machine");
+		return errno == ENOENT ? fail_plain(ENOTSUP, "the virtual machine's kernel is not Linux: there is nobody of ours in it") :
+					 fail(errno, "reach the virtual machine");
 	if (fcntl(fd, F_SETFL, 0) < 0)
 		return fail(errno, "reach the virtual machine");
 	return steal_fd(&fd);
@@ -104,6 +105,17 @@ static int inner_write(struct machine *m)
 	return lseek(fd, 0, SEEK_SET) < 0 ? fail(errno, "write the guest's spec") : 0;
 }
 
+static int streams_make(struct machine *m, const struct state_dir *dir)
+{
+	int r;
+
+	m->config.devices[0].fd[0] = listener_make(dir);
+	if (m->config.devices[0].fd[0] < 0)
+		return m->config.devices[0].fd[0];
+	r = machine_connect(dir, m->config.attend_fd);
+	return r == 0 ? inner_write(m) : r;
+}
+
 int machine_listen(struct machine *m, const struct state_dir *dir)
 {
 	int r;
@@ -111,12 +123,7 @@ int machine_listen(struct machine *m, const struct state_dir *dir)
 	m->config.stats_fd = counts_make(dir);
 	if (m->config.stats_fd < 0)
 		return m->config.stats_fd;
-	m->config.devices[0].fd[0] = listener_make(dir);
-	if (m->config.devices[0].fd[0] < 0)
-		return m->config.devices[0].fd[0];
-	r = machine_connect(dir, m->config.attend_fd);
-	if (r == 0)
-		r = inner_write(m);
+	r = m->config.attended == VM_ATTENDED ? streams_make(m, dir) : 0;
 	if (r == 0)
 		r = vm_config_check(&m->config);
 	if (r < 0)

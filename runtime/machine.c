@@ -174,7 +174,9 @@ static int kernel_open(struct machine *m, const struct bundle *bundle)
 	if (r < 0)
 		return fail_in(r, "vm");
 	m->config.kernel_fd = machine_fd(fcntl(m->kernel.fd, F_DUPFD_CLOEXEC, 0), "the kernel");
-	return m->config.kernel_fd < 0 ? m->config.kernel_fd : 0;
+	if (m->config.kernel_fd < 0)
+		return m->config.kernel_fd;
+	return m->kernel.release ? 0 : machine_other_kernel(m);
 }
 
 static int initramfs_open(struct machine *m, const struct bundle *bundle)
@@ -183,6 +185,8 @@ static int initramfs_open(struct machine *m, const struct bundle *bundle)
 	int fd;
 
 	(void)bundle;
+	if (!m->kernel.release)
+		return 0;
 	if (agent < 0)
 		return agent;
 	fd = vm_initramfs_open(&m->kernel, &m->split.modules, m->cache, agent);
@@ -265,28 +269,33 @@ static int hypervisor_files(struct machine *m, const struct bundle *bundle)
 	return m->config.hypervisor[0] ? machine_hypervisor_files(m) : 0;
 }
 
+int machine_cmdline_add(struct machine *m, const char *word)
+{
+	size_t used = strlen(m->config.cmdline), size = strlen(word), space = used > 0;
+
+	if (size >= sizeof(m->config.cmdline) - used - space)
+		return fail_plain(E2BIG, "the kernel's command line is longer than %zu bytes", sizeof(m->config.cmdline) - 1);
+	if (space)
+		m->config.cmdline[used] = ' ';
+	memcpy(m->config.cmdline + used + space, word, size + 1);
+	return 0;
+}
+
 /* With --debug the guest's kernel is heard, on our standard error. */
 static int cmdline_write(struct machine *m, const struct bundle *bundle)
 {
-	cleanup_free char *text = NULL;
 	const struct str_list *more = &m->spec->vm.kernel_parameters;
-	int r = str_format(&text, CMDLINE " %s", log_is_debug() ? CMDLINE_DEBUG : CMDLINE_QUIET);
+	int r = 0;
 
 	(void)bundle;
-	for (size_t i = 0; r == 0 && i < more->count; i++) {
-		char *longer = NULL;
-
-		r = str_format(&longer, "%s %s", text, more->items[i]);
-		if (r == 0) {
-			free(text);
-			text = longer;
-		}
-	}
+	if (m->kernel.release)
+		r = machine_cmdline_add(m, log_is_debug() ? CMDLINE " " CMDLINE_DEBUG : CMDLINE " " CMDLINE_QUIET);
+	for (size_t i = 0; r == 0 && i < more->count; i++)
+		r = machine_cmdline_add(m, more->items[i]);
 	if (r < 0)
-		return r;
-	if (strlen(text) >= sizeof(m->config.cmdline))
-		return fail_plain(E2BIG, "vm.kernel.parameters: are too long");
-	memcpy(m->config.cmdline, text, strlen(text) + 1);
+		return fail_in(r, "vm.kernel.parameters");
+	if (!m->kernel.release)
+		return machine_other_cmdline(m);
 	if (!log_is_debug())
 		return 0;
 	m->config.serial_fd = machine_fd(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0), "standard error");
@@ -363,7 +372,7 @@ static void machine_init(struct machine *m, const struct spec *spec)
 			.stats_fd = -1,
 			.serial_fd = -1,
 			.proc_fd = -1,
-			.attended = 1,
+			.attended = VM_ATTENDED,
 			.attend_fd = { -1, -1, -1, -1 },
 			.attend_text = -1,
 			.template_fd = -1,
@@ -379,9 +388,10 @@ static void machine_init(struct machine *m, const struct spec *spec)
 	};
 }
 
+/* What has a standard stream's number is not the machine's. */
 static void fd_done(int fd)
 {
-	if (fd >= 0)
+	if (fd > VM_CONFIG_FD)
 		(void)close(fd);
 }
 

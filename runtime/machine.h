@@ -70,6 +70,20 @@ int machine_hand_over(const struct machine *machine, int *const *mine, size_t co
 int machine_exec(const struct state_dir *dir, const struct spec_process *process, const struct exec_options *options,
 		 struct container_child *ret_child);
 
+/*
+ * machine_other_kernel() - what is different when the kernel is not Linux, and so without our agent
+ *
+ * There is no process of ours in it: its serial port is standard output, and its end is the container's.
+ * Return: 0, or a recorded failure: what cannot be then is refused.
+ */
+int machine_other_kernel(struct machine *machine);
+
+/* machine_other_cmdline() - the process's arguments are words of its command line. Return: 0 or a recorded failure. */
+int machine_other_cmdline(struct machine *machine);
+
+/* machine_cmdline_add() - one more word of the kernel's command line. Return: 0 or a recorded failure. */
+int machine_cmdline_add(struct machine *machine, const char *word);
+
 /* machine_images_look() - a step of the machine's, with its kernel known: what images its root has, and how the guest gets them. Return: 0 or a recorded failure. */
 int machine_images_look(struct machine *machine, const struct bundle *bundle);
 

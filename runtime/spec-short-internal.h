@@ -75,6 +75,8 @@ short_apply short_restart, short_health, short_log, short_init;
 /* spec-short-network.c */
 short_apply short_network, short_ports, short_dns;
 
+/* short_vm_kernel() - an absolute path of vm.kernel.path, which is OCI's and may be relative in a file of ours. */
+int short_vm_kernel(struct short_form *s);
 /* short_args_join() - process.args from entrypoint and args, when @s->current gave one of them. */
 int short_args_join(struct short_form *s);
 /* short_env_finish() - TERM and HOME where nobody set them. */

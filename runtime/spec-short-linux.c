@@ -220,6 +220,20 @@ int short_stop_timeout(struct short_form *s, const struct json_at *at, json_t *v
 	return short_annotate(s->doc, "stop_timeout", text);
 }
 
+int short_vm_kernel(struct short_form *s)
+{
+	const struct json_at vm = { .up = &JSON_ROOT, .key = "vm" }, kernel = { .up = &vm, .key = "kernel" };
+	const struct json_at at = { .up = &kernel, .key = "path" };
+	json_t *section = json_object_get(json_object_get(s->doc, "vm"), "kernel"), *v = json_object_get(section, "path");
+	cleanup_free char *path = NULL;
+	int r;
+
+	if (!json_is_string(v) || *json_string_value(v) == '/' || !*json_string_value(v))
+		return 0;
+	r = short_path(s, &at, json_string_value(v), &path);
+	return r < 0 ? r : short_set(section, "path", json_string(path));
+}
+
 /* A flag's `true` keeps what the document's section says of the machine. */
 int short_vm(struct short_form *s, const struct json_at *at, json_t *v)
 {

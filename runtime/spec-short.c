@@ -208,6 +208,8 @@ static int sections_apply(struct short_form *s, json_t *v)
 	r = user_give_way(s, sections);
 	if (r == 0)
 		r = short_merge(s->doc, sections);
+	if (r == 0)
+		r = short_vm_kernel(s);
 	if (r < 0)
 		return r;
 	member = json_object_get(json_object_get(v, "process"), "args");

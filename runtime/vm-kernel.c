@@ -56,6 +56,7 @@ static int release_take(const char *text, size_t max, char **ret_release)
 	return str_format(ret_release, "%.*s", (int)n, text);
 }
 
+/* Without the banner it is another kernel, and has no release. */
 static int elf_release(int fd, uint64_t size, char **ret_release)
 {
 	static const char banner[] = "Linux version ";
@@ -66,8 +67,7 @@ static int elf_release(int fd, uint64_t size, char **ret_release)
 		return fail(errno, "map it");
 	found = memmem(map, size, banner, sizeof(banner) - 1);
 	r = found ? release_take(found + sizeof(banner) - 1,
-				 (size_t)(map + size - found) - (sizeof(banner) - 1), ret_release) :
-		    fail_plain(EINVAL, "it does not say its release");
+				 (size_t)(map + size - found) - (sizeof(banner) - 1), ret_release) : 0;
 	(void)munmap(map, size);
 	return r;
 }
@@ -215,7 +215,7 @@ int vm_kernel_open(const char *path, int cache, struct vm_kernel *ret_kernel)
 	if (r < 0)
 		return r;
 	r = image_open(found, cache, &kernel);
-	if (r == 0)
+	if (r == 0 && kernel.release)
 		r = modules_open(found, &kernel);
 	if (r < 0) {
 		vm_kernel_done(&kernel);

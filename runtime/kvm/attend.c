@@ -19,6 +19,7 @@
 
 #include "runtime/base/cleanup.h"
 #include "runtime/base/error.h"
+#include "runtime/base/proc.h"
 #include "runtime/base/pump.h"
 #include "runtime/base/str.h"
 #include "runtime/kvm/vsock.h"
@@ -241,4 +242,31 @@ int attend_process(struct attend *a)
 	for (int i = 0; i < 3; i++)
 		pump_close(&pumps[i]);
 	return r;
+}
+
+/* Return: the number of one that ends a program, or 0. */
+static int signal_taken(int signals)
+{
+	struct signalfd_siginfo info;
+
+	while (read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		if (!is_quiet(info.ssi_signo))
+			return (int)info.ssi_signo;
+	return 0;
+}
+
+int attend_kernel(int signals, int machine, pid_t pid)
+{
+	struct pollfd wait[] = { { .fd = machine, .events = POLLIN }, { .fd = signals, .events = POLLIN } };
+	int signal = 0, status;
+
+	while (!signal && !wait[0].revents) {
+		if (poll(wait, ARRAY_SIZE(wait), -1) < 0 && errno != EINTR)
+			return fail(errno, "wait for the virtual machine");
+		signal = wait[1].revents ? signal_taken(signals) : 0;
+	}
+	if (signal)
+		(void)proc_signal(machine, SIGKILL);
+	status = proc_reap(pid);
+	return signal ? 128 + signal : status;
 }

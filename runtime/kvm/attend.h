@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "runtime/kvm/channel.h"
 
@@ -38,6 +39,15 @@ struct attend {
  * closing it lets the agent go on. Return: 0…255, or a recorded failure with its exit status set.
  */
 int attend_process(struct attend *attend);
+
+/*
+ * attend_kernel() - stand for a machine in which nobody of ours is, until it ends
+ * @signals: as above; any of them that ends a program ends the machine
+ * @machine: pidfd of the monitor, a child of ours with the number @pid
+ *
+ * Return: the monitor's exit status; 128 + the signal (the monitor's own, when one ended it); or a recorded failure.
+ */
+int attend_kernel(int signals, int machine, pid_t pid);
 
 /* attend_signals() - block what is passed on. Return: a signalfd for it, or a recorded failure. */
 int attend_signals(void);

@@ -80,11 +80,11 @@ static int fds_check(const struct vm_config *config)
 
 static int attend_check(const struct vm_config *config)
 {
-	if (config->attended > 1)
-		return fail_plain(EINVAL, "attended: neither 0 nor 1");
-	if (config->terminal > config->attended)
+	if (config->attended > VM_ATTENDED_KERNEL)
+		return fail_plain(EINVAL, "attended: %u is no way to be", config->attended);
+	if (config->terminal > (config->attended == VM_ATTENDED))
 		return fail_plain(EINVAL, "terminal: neither 0 nor, attended, 1");
-	if (!config->attended)
+	if (config->attended != VM_ATTENDED)
 		return 0;
 	for (int i = 0; i < VM_ATTEND_FDS; i++)
 		if (!fd_is_open(config->attend_fd[i]))

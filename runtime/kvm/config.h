@@ -48,6 +48,12 @@ enum vm_template_use {
 	VM_TEMPLATE_CLONE, /* go on from there; boot, with a warning, if that cannot be */
 };
 
+enum vm_attended {
+	VM_ALONE, /* nobody has streams, signals or an exit status but the monitor itself */
+	VM_ATTENDED, /* the monitor is the child of an attendant (runtime/kvm/attend.h) in the same program */
+	VM_ATTENDED_KERNEL, /* the same, of a kernel without our agent: standard output is its serial port, no signal reaches it */
+};
+
 enum vm_device_kind {
 	VM_DEVICE_EMPTY, /* a spare slot: described to the guest, reads as "no device" */
 	VM_DEVICE_CONSOLE,
@@ -110,9 +116,8 @@ struct vm_share_config {
  * @stats_fd: a shared memfd of sizeof(struct vm_stats) that the monitor keeps up to date, or -1
  * @proc_fd: the monitor's own /proc/self/fd, needed by FS, or -1
  * @serial_fd: where the bytes of the early serial port go, or -1: there is no such port then
- * @attended: 0, or 1: the monitor is the child of an attendant (runtime/kvm/attend.h) in the same program,
- *      which runs what is in the file @attend_text by @attend_fd, and ends as that does. The monitor
- *      then opens /proc/self/fd, @proc_fd, by itself: its number is not known before
+ * @attended: enum vm_attended. The attendant runs what is in the file @attend_text by @attend_fd, and ends as that does.
+ *      An attended monitor opens /proc/self/fd, @proc_fd, by itself: its number is not known before
  * @template_use: enum vm_template_use, of the file @template_fd, else -1. Made of the first
  *      devices, @template_devices of them, which a clone has in the same places
  * @terminal: 0, or 1: the attendant's standard streams are a terminal of its own
