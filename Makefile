@@ -68,7 +68,7 @@ TOOLS    := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c))
 BENCHES  := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz-*.c))
 FAULTS   := $(B)/faults/inject $(B)/faults/confined
-HOSTILE  := $(B)/hostile/run
+HOSTILE  := $(B)/hostile/run $(B)/kvm/guest-hostile $(B)/bench/vm-launch
 
 all: $(PROGRAMS)
 
@@ -178,6 +178,14 @@ $(B)/bench/vm-launch: $(B)/obj/tests/kvm/vm-launch.o $(B)/lib/kvm.a $(B)/lib/bas
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $^ -lpthread
 
+# a kernel that means harm, for tests/kvm/hostile
+$(B)/kvm/guest-hostile: tests/kvm/guest-hostile.c
+	$(call say,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu17 -O1 -Wall -Wextra -Wshadow -Werror -ffreestanding -fno-pie -fno-stack-protector -fcf-protection=none \
+		-mno-red-zone -mgeneral-regs-only -nostdlib -static -no-pie -Wl,-Ttext-segment=0x200000,--build-id=none,-z,noexecstack \
+		-o $@ $<
+
 # what lets our system calls fail, and the payload that tells how it is confined
 $(B)/faults/inject: $(patsubst %,$(B)/obj/tests/faults/%.o,inject verbs world trace errnos)
 	$(call say,LD)
@@ -192,7 +200,7 @@ $(B)/faults/confined: $(B)/obj/tests/faults/confined.o
 $(B)/hostile/main.o: $(B)/obj/cmd/nacelle-image/main.o
 	$(Q)mkdir -p $(@D)
 	$(Q)objcopy --redefine-sym main=nacelle_image $< $@
-$(HOSTILE): $(patsubst %,$(B)/obj/tests/hostile/%.o,run make layers layouts) $(B)/obj/tests/unit/image-tar.o $(B)/hostile/main.o \
+$(B)/hostile/run: $(patsubst %,$(B)/obj/tests/hostile/%.o,run make layers layouts) $(B)/obj/tests/unit/image-tar.o $(B)/hostile/main.o \
 		$(call objs,$(filter-out %/main.c,$(wildcard cmd/nacelle-image/*.c))) $(B)/lib/image.a $(B)/lib/base.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)
@@ -229,7 +237,7 @@ man-fields: $(B)/man/fields
 
 # what `check` builds before it runs anything
 tests: $(TESTS)
-bench-programs: $(BENCHES) $(B)/bench/floor-libc $(B)/bench/vm-launch $(FAULTS) $(ATTACKS) $(TOOLS) $(HOSTILE)
+bench-programs: $(BENCHES) $(B)/bench/floor-libc $(FAULTS) $(ATTACKS) $(TOOLS) $(HOSTILE)
 ifeq ($(SAN),1)
 fuzzers: $(FUZZERS)
 else

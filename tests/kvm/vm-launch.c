@@ -9,11 +9,13 @@
 #include <getopt.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -182,6 +184,7 @@ static void monitor_exec(struct vm_config *config, const char *monitor)
 {
 	int fd;
 
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	config->proc_fd = open_or_die("/proc/self/fd", O_RDONLY | O_DIRECTORY);
 	fd = vm_config_seal(config);
 
