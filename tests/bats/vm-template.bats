@@ -188,7 +188,7 @@ is_clone()
 	network net --subnet 10.77.1.0/24
 	keeps
 	for n in 1 2; do
-		spec_file "{ args: [\"sh\", \"-c\", \"cat /proc/sys/kernel/hostname /sys/class/net/eth0/address; exec sleep 1000\"],
+		spec_file "{ args: [\"sh\", \"-c\", \"answer 80 & exec sleep 1000\"],
 			vm: { template: true }, memory: \"32M\" }"
 		LIMIT=150 nacelle run -d --name "$ID-$n" --network net --hostname "host-$n" "$SPEC" >/dev/null
 		until_true 60 nacelle exec "$ID-$n" test -e /sys/class/net/eth0
@@ -196,7 +196,9 @@ is_clone()
 	done
 	differ 2 out-1 out-2
 	[ "$(sed -n 1p out-2)" = host-2 ]
-	nacelle exec "$ID-2" ping -c 1 -W 20 "host-1"
+	# as containers do they know each other by the container's name
+	run -0 nacelle exec "$ID-2" sh -c 'answer $(awk "/-1$/ { print \$1 }" /etc/hosts) 80 word'
+	has "10.77.1.3 word"
 }
 
 one_template()
