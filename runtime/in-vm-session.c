@@ -23,6 +23,9 @@
 #include "runtime/in-vm.h"
 #include "runtime/spec.h"
 
+/* Making a container takes milliseconds; a slow machine, or one whose disks are slow, a thousand times as many. */
+enum { AWAIT_MS = 60000, AWAIT_STEP_MS = 20 };
+
 const struct container_place in_vm_place = { .root = "/run/nacelle", .data = "/run/nacelle-data" };
 
 struct session {
@@ -126,6 +129,27 @@ static int container_run(struct session *s, json_t *v)
 	return r;
 }
 
+/*
+ * For the host the container runs as soon as its machine does, so a further process may come before the container is made in here:
+ * it waits, as long as its caller does. Whatever else is wrong with the container is said by who goes into it.
+ */
+static void container_await(const struct session *s)
+{
+	struct pollfd host = { .fd = s->streams[CHANNEL_CONTROL], .events = POLLRDHUP };
+
+	for (int waited = 0; waited < AWAIT_MS && !host.revents; waited += AWAIT_STEP_MS) {
+		struct container_info info = { .id = NULL };
+		int r = container_look(&in_vm_place, IN_VM_CONTAINER, &info);
+		bool coming = r == CONTAINER_NOT_FOUND ||
+			      (r == 0 && (info.status == CONTAINER_CREATING || info.status == CONTAINER_CREATED));
+
+		container_info_done(&info);
+		if (!coming)
+			return;
+		(void)poll(&host, 1, AWAIT_STEP_MS);
+	}
+}
+
 static int process_run(struct session *s, json_t *v)
 {
 	struct exec_options options = { .pid_file = NULL };
@@ -139,6 +163,8 @@ static int process_run(struct session *s, json_t *v)
 	if (r == 0)
 		r = streams_make(s, &process);
 	memcpy(options.stdio, s->inside, sizeof(options.stdio));
+	if (r == 0)
+		container_await(s);
 	if (r == 0)
 		r = container_exec(&in_vm_place, IN_VM_CONTAINER, &process, &options, &s->child);
 	if (r == 0 && options.keep_terminal)

@@ -62,6 +62,13 @@ load vm-helpers
 }
 
 # bats test_tags=lab, vm, full
+@test "exec into a virtual machine that still boots waits for its container" {
+	vm_detach 'sleep 1000'
+	run -0 nacelle exec "$ID" sh -c 'echo $(id -u) inside; cat /proc/1/comm'
+	is $'0 inside\nsleep'
+}
+
+# bats test_tags=lab, vm, full
 @test "delete --force ends a virtual machine at once, booting or running" {
 	vm_detach 'echo ready; sleep 1000'
 	nacelle delete --force "$ID"
