@@ -58,12 +58,17 @@ clean()
 	done
 }
 
+cgroups_removed()
+{
+	find "$CGROUP" -depth -type d -name "*$ID*" -exec rmdir {} + 2>/dev/null
+	[ -z "$(find "$CGROUP" -type d -name "*$ID*")" ]
+}
 @test "what a killed start left is cleaned by prune too, when its record is gone" {
 	spec_file '{ args: ["true"] }'
 	for n in 4 8 12 16; do
 		killed sendto "$n" run --name "$ID" -p 8080:80 "$SPEC" || break
 		rm -rf "${STATE:?}/$ID"
-		find "$CGROUP" -depth -type d -name "*$ID*" -exec rmdir {} +
+		until_true 10 cgroups_removed	# who was killed may still be on its way out
 		nacelle network prune
 		network_nothing_left
 	done
