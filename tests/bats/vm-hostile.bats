@@ -18,8 +18,3 @@ hostile()
 	[ -w /dev/kvm ] || skip "needs /dev/kvm"
 	hostile
 }
-
-# bats test_tags=lab, vm, full
-@test "so it is under a kernel's own KVM" {
-	SECONDS_EACH=60 hostile
-}
