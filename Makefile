@@ -179,7 +179,7 @@ $(B)/bench/vm-launch: $(B)/obj/tests/kvm/vm-launch.o $(B)/lib/kvm.a $(B)/lib/bas
 	$(Q)$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $^ -lpthread
 
 # a kernel that means harm, for tests/kvm/hostile
-$(B)/kvm/guest-hostile: tests/kvm/guest-hostile.c
+$(B)/kvm/guest-hostile: tests/kvm/guest-hostile.c tests/kvm/guest-driver.h
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -O1 -Wall -Wextra -Wshadow -Werror -ffreestanding -fno-pie -fno-stack-protector -fcf-protection=none \

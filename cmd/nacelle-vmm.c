@@ -105,18 +105,14 @@ static void monitor_end(pid_t pid, int pidfd)
 	(void)proc_reap(pid);
 }
 
-static int attend_machine(struct vm_config *config, int signals, pid_t pid)
+static int attend_machine(struct vm_config *config, int signals, int machine, pid_t pid)
 {
-	cleanup_fd int machine = pidfd_open(pid, 0);
 	cleanup_free char *text = NULL;
 	struct attend attend = {
 		.word = CHANNEL_RUN, .signals = signals, .machine = machine, .terminal = config->terminal,
 	};
-	int r;
+	int r = fd_read_all(config->attend_text, CHANNEL_TEXT_MAX, &text, &attend.size);
 
-	if (machine < 0)
-		return fail(errno, "watch the monitor");
-	r = fd_read_all(config->attend_text, CHANNEL_TEXT_MAX, &text, &attend.size);
 	if (r < 0)
 		return fail(-r, "read the guest's part of the spec");
 	attend.text = text;
@@ -131,15 +127,9 @@ static int attend_machine(struct vm_config *config, int signals, pid_t pid)
 	return r;
 }
 
-static int attend_other(int signals, pid_t pid)
-{
-	cleanup_fd int machine = pidfd_open(pid, 0);
-
-	return machine < 0 ? fail(errno, "watch the monitor") : attend_kernel(signals, machine, pid);
-}
-
 static int attended(struct vm_config *config)
 {
+	cleanup_fd int machine = -1;
 	int signals = attend_signals(), r;
 	pid_t pid;
 
@@ -149,10 +139,13 @@ static int attended(struct vm_config *config)
 	pid = fork();
 	if (pid == 0)
 		_exit(monitor_child(config));
-	if (pid < 0)
-		r = fail(errno, "make a process");
+	machine = pid < 0 ? -1 : pidfd_open(pid, 0);
+	if (machine < 0)
+		r = fail(errno, pid < 0 ? "make a process" : "watch the monitor");
+	else if (config->attended == VM_ATTENDED)
+		r = attend_machine(config, signals, machine, pid);
 	else
-		r = config->attended == VM_ATTENDED ? attend_machine(config, signals, pid) : attend_other(signals, pid);
+		r = attend_kernel(signals, machine, pid);
 	return r < 0 ? complain() : r;
 }
 

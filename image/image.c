@@ -84,11 +84,9 @@ int image_load(const struct store *store, const char *digest, struct image **ret
 
 	if (!image)
 		return fail(ENOMEM, "image");
-	r = image_path(digest, &path);
-	if (r < 0)
+	r = image_record(store, digest, &path);
+	if (r != 0)
 		return r;
-	if (faccessat(store->dir, path, F_OK, 0) < 0 && errno == ENOENT)
-		return IMAGE_NOT_FOUND;
 	r = json_read_at(store->dir, path, NULL, &v);
 	if (r >= 0)
 		r = json_object_read(&JSON_ROOT, v, image_fields, 0, image);

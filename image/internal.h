@@ -22,6 +22,12 @@ int blob_path(const char *digest, char **ret_path);
 /* ref_path() - "refs/REPOSITORY" and the file's name in it: the digest, else the tag. Return: 0 or a recorded failure. */
 int ref_path(const struct reference *ref, char **ret_folder, char **ret_path);
 
+/*
+ * image_record() - image_path() of an image that is stored
+ *
+ * Return: 0, IMAGE_NOT_FOUND (nothing recorded), or a recorded failure.
+ */
+int image_record(const struct store *store, const char *digest, char **ret_path);
 /* image_path() - "images/HEX" for a manifest's digest. Return: 0 or a recorded failure. */
 int image_path(const char *digest, char **ret_path);
 

@@ -200,6 +200,19 @@ int image_path(const char *digest, char **ret_path)
 	return str_format(ret_path, "images/%s", strchr(digest, ':') + 1);
 }
 
+int image_record(const struct store *store, const char *digest, char **ret_path)
+{
+	cleanup_free char *path = NULL;
+	int r = image_path(digest, &path);
+
+	if (r < 0)
+		return r;
+	if (faccessat(store->dir, path, F_OK, 0) < 0 && errno == ENOENT)
+		return IMAGE_NOT_FOUND;
+	*ret_path = steal_ptr(&path);
+	return 0;
+}
+
 int ref_path(const struct reference *ref, char **ret_folder, char **ret_path)
 {
 	cleanup_free char *folder = NULL;
@@ -266,12 +279,10 @@ static int use_write(const struct store *store, const char *digest, const char *
 int image_use(const struct store *store, const char *digest, const char *user)
 {
 	cleanup_free char *path = NULL;
-	int r = image_path(digest, &path);
+	int r = image_record(store, digest, &path);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
-	if (faccessat(store->dir, path, F_OK, 0) < 0 && errno == ENOENT)
-		return IMAGE_NOT_FOUND;
 	r = use_write(store, digest, user);
 	return r < 0 ? fail_in(r, "record the use of an image in '%s'", store->path) : 0;
 }

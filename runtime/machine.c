@@ -181,12 +181,13 @@ static int kernel_open(struct machine *m, const struct bundle *bundle)
 
 static int initramfs_open(struct machine *m, const struct bundle *bundle)
 {
-	cleanup_fd int agent = program_open(AGENT_NAME, NULL);
+	cleanup_fd int agent = -1;
 	int fd;
 
 	(void)bundle;
 	if (!m->kernel.release)
 		return 0;
+	agent = program_open(AGENT_NAME, NULL);
 	if (agent < 0)
 		return agent;
 	fd = vm_initramfs_open(&m->kernel, &m->split.modules, m->cache, agent);

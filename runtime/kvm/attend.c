@@ -53,15 +53,23 @@ static bool is_quiet(uint32_t signal)
 	return signal == SIGWINCH || signal == SIGCONT || signal == SIGURG;
 }
 
-/* Somebody who waits for a guest that never listens may give up. */
-static int interrupted(const struct attend *a)
+/* Return: the number of one that ends a program, or 0. */
+static int signal_taken(int signals)
 {
 	struct signalfd_siginfo info;
 
-	if (read(a->signals, &info, sizeof(info)) != (ssize_t)sizeof(info) || is_quiet(info.ssi_signo))
-		return 0;
-	return fail_exit(fail_plain(EINTR, "interrupted before the virtual machine answered"),
-			 128 + (int)info.ssi_signo);
+	while (read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		if (!is_quiet(info.ssi_signo))
+			return (int)info.ssi_signo;
+	return 0;
+}
+
+/* Somebody who waits for a guest that never listens may give up. */
+static int interrupted(const struct attend *a)
+{
+	int signal = signal_taken(a->signals);
+
+	return signal ? fail_exit(fail_plain(EINTR, "interrupted before the virtual machine answered"), 128 + signal) : 0;
 }
 
 /*
@@ -242,17 +250,6 @@ int attend_process(struct attend *a)
 	for (int i = 0; i < 3; i++)
 		pump_close(&pumps[i]);
 	return r;
-}
-
-/* Return: the number of one that ends a program, or 0. */
-static int signal_taken(int signals)
-{
-	struct signalfd_siginfo info;
-
-	while (read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
-		if (!is_quiet(info.ssi_signo))
-			return (int)info.ssi_signo;
-	return 0;
 }
 
 int attend_kernel(int signals, int machine, pid_t pid)
