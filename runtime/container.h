@@ -158,7 +158,12 @@ struct container_info {
 	struct container_tended tended;
 	struct str_list annotations;
 };
-/* container_look() - Return: 0, CONTAINER_NOT_FOUND, or a recorded failure. */
+/*
+ * container_look() - what there is to know about a container
+ *
+ * Where its process has just ended, the keeper is given some tenths of a second to write down how.
+ * Return: 0, CONTAINER_NOT_FOUND, or a recorded failure.
+ */
 int container_look(const struct container_place *place, const char *id, struct container_info *ret_info);
 void container_info_done(struct container_info *info);
 

@@ -256,7 +256,7 @@ static int look_at_nothing(const char *id, struct container_info *info)
 	return str_copy(&info->id, id);
 }
 
-int container_look(const struct container_place *place, const char *id, struct container_info *ret_info)
+static int look_once(const struct container_place *place, const char *id, struct container_info *ret_info)
 {
 	struct container_info info = { .status = CONTAINER_STOPPED };
 	struct state_dir dir = STATE_DIR_NONE;
@@ -287,6 +287,31 @@ int container_look(const struct container_place *place, const char *id, struct c
 	}
 	*ret_info = info;
 	return 0;
+}
+
+/*
+ * The process is gone and its keeper still reads what it has said last, so that neither the exit status nor
+ * that it is to run again is written yet: nobody should have to look twice for that.
+ */
+static bool is_ending(const struct container_info *info)
+{
+	return info->status == CONTAINER_STOPPED && info->keeper_lives && info->keeper_pid != getpid() &&
+	       !info->exit_known && !info->tended.restarting;
+}
+
+int container_look(const struct container_place *place, const char *id, struct container_info *ret_info)
+{
+	/* A keeper that has been stopped must not hold up who looks. */
+	enum { TRIES = 100 };
+	static const struct timespec pause = { .tv_nsec = 5000000 };
+	int r = look_once(place, id, ret_info);
+
+	for (int i = 0; r == 0 && is_ending(ret_info) && i < TRIES; i++) {
+		container_info_done(ret_info);
+		(void)nanosleep(&pause, NULL);
+		r = look_once(place, id, ret_info);
+	}
+	return r;
 }
 
 void container_info_done(struct container_info *info)

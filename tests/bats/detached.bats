@@ -70,6 +70,27 @@ load helpers
 	[ "$(state .exitStatus)" = 137 ]
 }
 
+@test "whoever sees that it has ended sees how: the keeper, a little late, is waited for, one that is stopped is not" {
+	detach 'sleep 1000'
+	pid=$(init_pid) keeper=$(jq .keeperPid "$STATE/$ID/state.json")
+	kill -STOP "$keeper"
+	kill -KILL "$pid"
+	until_true 20 grep -q '^State:.Z' "/proc/$pid/status"
+	{ sleep 0.1; kill -CONT "$keeper"; } 3>&- &
+	[ "$(state .exitStatus)" = 137 ]
+	wait
+	nacelle delete "$ID"
+
+	detach 'sleep 1000'
+	pid=$(init_pid) keeper=$(jq .keeperPid "$STATE/$ID/state.json")
+	kill -STOP "$keeper"
+	kill -KILL "$pid"
+	status_is stopped
+	[ "$(state .exitStatus)" = null ]
+	kill -CONT "$keeper"
+	run -137 nacelle wait "$ID"
+}
+
 # OCI: runtime.md, State: status is creating, created, running or stopped; others MUST stand for other states
 @test "pause stops every process, resume lets them go on" {
 	detach 'n=0; while :; do n=$((n+1)); echo $n >/dev/shm/n; sleep 0.02; done'
