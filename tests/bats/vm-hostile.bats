@@ -18,3 +18,8 @@ hostile()
 	[ -w /dev/kvm ] || skip "needs /dev/kvm"
 	hostile
 }
+
+# bats test_tags=lab, vm, full
+@test "the same, every attack, where the kernel's own KVM runs the guest" {
+	SECONDS_EACH=60 hostile
+}
