@@ -101,8 +101,12 @@ $(B)/gen/launcher.h $(B)/gen/init.h: %.h: %
 	$(Q)od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g' >$@
 $(B)/obj/runtime/launch.o: $(B)/gen/launcher.h $(B)/gen/init.h
 
-# the default profile is built in by .incbin, which the compiler's dependencies do not name
+# the default profile is built in by .incbin, which the compiler's dependencies do not name; its compiled filter is found by its sum
 $(B)/obj/seccomp/default.o: seccomp/default.json
+$(B)/gen/seccomp-default.h: seccomp/default.json
+	$(Q)mkdir -p $(@D)
+	$(Q)printf '#define SECCOMP_DEFAULT_SHA256 "%.64s"\n' "$$(sha256sum $<)" >$@
+$(B)/obj/seccomp/profile.o: $(B)/gen/seccomp-default.h
 
 $(B)/lib/base.a: $(call objs,$(BASE))
 $(B)/lib/nacelle.a: $(call objs,$(LIBSRC))

@@ -139,7 +139,7 @@ int store_open(const char *path, const char *registry, unsigned int flags, struc
 		if (r < 0)
 			return fail_in(r, "image store");
 	}
-	r = store_lock(store, flags);
+	r = flags & STORE_UNLOCKED ? 0 : store_lock(store, flags);
 	if (r == 0)
 		*ret = steal_ptr(&store);
 	return r;

@@ -35,6 +35,7 @@ struct store {
 enum store_flags {
 	STORE_CREATE = 1 << 0,	/* make it when it is missing */
 	STORE_ALONE = 1 << 1,	/* exclusive lock, waits for nobody: STORE_BUSY */
+	STORE_UNLOCKED = 1 << 2, /* no lock: for who ends a use, and does nothing else */
 };
 enum { STORE_NOT_FOUND = 1, STORE_BUSY = 2 };
 

@@ -66,10 +66,15 @@ static int folder_resolve(const char *folder, char **ret_folder)
 static int bundle_load(struct bundle *bundle, int dir, const char *file, json_t *overrides)
 {
 	cleanup_json json_t *v = NULL;
+	cleanup_free char *text = NULL;
 	int r;
 
-	r = json_read_at(dir, file, bundle->file, &v);
-	return r < 0 ? r : bundle_read(bundle, v, overrides, bundle->folder);
+	r = json_read_text_at(dir, file, bundle->file, &text, &v);
+	if (r == 0)
+		r = bundle_read(bundle, v, overrides, bundle->folder);
+	if (r == 0 && bundle->spec->json == v)
+		bundle->spec->text = steal_ptr(&text);
+	return r;
 }
 
 int bundle_load_folder(const char *folder, json_t *overrides, struct bundle *ret_bundle)

@@ -153,10 +153,12 @@ static int user_file(char **ret_path)
 
 int config_load(json_t **ret_config)
 {
-	cleanup_json json_t *config = json_object();
+	cleanup_json json_t *config = NULL;
 	cleanup_free char *path = NULL;
 	int r;
 
+	json_seed();
+	config = json_object();
 	if (!config)
 		return fail(ENOMEM, "read the configuration");
 	r = file_load(config, SYSTEM_FILE);

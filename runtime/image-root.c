@@ -59,11 +59,11 @@ static void settings_done(struct settings *s)
 }
 
 /* Return: as store_open(). */
-static int open_store(struct settings *s, struct store **ret)
+static int open_store(struct settings *s, unsigned int flags, struct store **ret)
 {
 	int r = settings_read(s);
 
-	return r < 0 ? r : store_open(s->store, s->registry, 0, ret);
+	return r < 0 ? r : store_open(s->store, s->registry, flags, ret);
 }
 
 enum say { SAY_ALL, SAY_PROGRESS, SAY_NOTHING };
@@ -179,7 +179,7 @@ static int find(struct settings *s, const char *name, struct image_root *ret)
 	cleanup_store struct store *store = NULL;
 	cleanup_image struct image *image = NULL;
 	cleanup_free char *found = NULL;
-	int r = open_store(s, &store);
+	int r = open_store(s, 0, &store);
 
 	if (r == STORE_NOT_FOUND)
 		return IMAGE_NOT_FOUND;
@@ -221,7 +221,7 @@ static int erofs_find(struct settings *s, const char *manifest, char **ret_path)
 {
 	cleanup_store struct store *store = NULL;
 	cleanup_image struct image *image = NULL;
-	int r = open_store(s, &store);
+	int r = open_store(s, 0, &store);
 
 	if (r == 0)
 		r = image_load(store, manifest, &image);
@@ -337,14 +337,14 @@ int image_root_store(const struct str_list *annotations, char **ret_path)
 }
 
 /* Return: as store_open(). @path: NULL: as the configuration says. */
-static int open_known(const char *path, struct store **ret)
+static int open_known(const char *path, unsigned int flags, struct store **ret)
 {
 	struct settings s = { .store = NULL };
 	int r;
 
 	if (path)
-		return store_open(path, NULL, 0, ret);
-	r = open_store(&s, ret);
+		return store_open(path, NULL, flags, ret);
+	r = open_store(&s, flags, ret);
 	settings_done(&s);
 	return r;
 }
@@ -360,7 +360,7 @@ int image_root_hold(const struct str_list *annotations, const char *path, const 
 		return 0;
 	r = user_of(root, id, &user);
 	if (r == 0)
-		r = open_known(path, &store);
+		r = open_known(path, 0, &store);
 	if (r == 0)
 		r = image_use(store, digest, user);
 	return r > 0 ? fail_plain(ENOENT, "image '%s' is not stored any more", digest) : r;
@@ -376,6 +376,6 @@ int image_root_release(const struct str_list *annotations, const char *path, con
 		return 0;
 	r = user_of(root, id, &user);
 	if (r == 0)
-		r = open_known(path, &store);
+		r = open_known(path, STORE_UNLOCKED, &store);
 	return r == 0 ? image_unuse(store, user) : r < 0 ? r : 0;
 }

@@ -86,7 +86,9 @@ int record_first(struct parent *p)
 /* What `exec`, and poststop hooks, will work from: the bundle may change or go meanwhile. */
 int spec_keep(struct parent *p)
 {
-	cleanup_free char *text = json_text(spec_told(p)->json);
+	const struct spec *spec = spec_told(p);
+	cleanup_free char *made = spec->text ? NULL : json_text(spec->json);
+	const char *text = spec->text ? spec->text : made;
 
 	if (!text)
 		return fail(ENOMEM, "keep the spec");

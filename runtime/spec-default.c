@@ -174,22 +174,42 @@ static int rootless_change(json_t *doc, size_t most)
 	return r;
 }
 
+int spec_write_out(json_t *v, json_t **ret_v)
+{
+	json_t *l = json_object_get(v, "linux"), *seccomp = NULL;
+	const char *word = json_string_value(json_object_get(l, "seccomp")), *text = seccomp_default_json();
+	cleanup_json json_t *doc = NULL;
+	int r;
+
+	if (!word || !str_eq(word, SECCOMP_DEFAULT)) {
+		*ret_v = json_incref(v);
+		return 0;
+	}
+	r = json_parse("the default seccomp profile", text, strlen(text), &seccomp);
+	if (r < 0)
+		return r;
+	doc = json_copy(v);
+	l = json_copy(l);
+	if (json_object_set_new(l, "seccomp", seccomp) < 0 || json_object_set(doc, "linux", l) < 0)
+		r = fail(ENOMEM, "write the spec out");
+	json_decref(l);
+	if (r == 0)
+		*ret_v = steal_ptr(&doc);
+	return r;
+}
+
 json_t *short_base(void)
 {
-	cleanup_json json_t *seccomp = NULL;
 	bool rootless = geteuid() != 0;
 	uint64_t soft, hard;
 	json_t *doc, *l;
 
-	if (json_parse("default seccomp profile", seccomp_default_json(),
-		       strlen(seccomp_default_json()), &seccomp) < 0)
-		return NULL;
 	nofile_limits(&soft, &hard);
 	l = linux_make();
 	doc = json_pack("{s:s, s:o, s:o, s:o}", "ociVersion", OCI_VERSION, "process",
 			process_make(short_capabilities, soft, hard), "mounts", mounts_make(rootless),
 			"linux", json_incref(l));
-	if (doc && (json_object_set_new(l, "seccomp", steal_ptr(&seccomp)) < 0 ||
+	if (doc && (json_object_set_new(l, "seccomp", json_string(SECCOMP_DEFAULT)) < 0 ||
 		    (rootless && rootless_change(doc, SIZE_MAX) < 0))) {
 		json_decref(doc);
 		doc = NULL;

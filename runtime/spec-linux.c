@@ -407,7 +407,7 @@ const struct json_field spec_linux_fields[] = {
 	  "limits of the cgroup" },
 	{ "rootfsPropagation", get_propagation, LINUX(rootfs_propagation), 0, NULL,
 	  "shared, slave, private or unbindable, and with r: the root mount's propagation" },
-	{ "seccomp", get_seccomp, LINUX(seccomp), 0, seccomp_profile_fields, "system call filter" },
+	{ "seccomp", get_seccomp, LINUX(seccomp), 0, seccomp_profile_fields, "system call filter; \"default\" is the one built in" },
 	{ "sysctl", get_sysctls, 0, 0, NULL, "kernel settings of the container's own namespaces" },
 	{ "maskedPaths", spec_get_paths, LINUX(masked_paths), 0, NULL,
 	  "paths hidden from the payload" },

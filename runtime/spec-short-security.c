@@ -174,9 +174,9 @@ static int seccomp_choose(struct short_form *s, const struct json_at *at, const 
 		(void)json_object_del(l, "seccomp");
 		return 0;
 	}
-	if (str_eq(value, "default")) {
-		r = json_parse("default seccomp profile", seccomp_default_json(),
-			       strlen(seccomp_default_json()), &profile);
+	if (str_eq(value, SECCOMP_DEFAULT)) {
+		profile = json_string(SECCOMP_DEFAULT);
+		r = profile ? 0 : fail(ENOMEM, "make a spec");
 	} else {
 		r = short_path(s, at, value, &path);
 		if (r == 0)

@@ -54,5 +54,14 @@ bool spec_is_short(json_t *v);
  */
 int spec_expand(json_t *v, json_t *overrides, json_t *defaults, const char *folder, json_t **ret_v);
 
+/*
+ * spec_write_out() - @v with objects where it has a word of ours (linux.seccomp), as other runtimes read it
+ * @v: what spec_expand() gave; untouched
+ * @ret_v: new reference
+ *
+ * Return: 0 or a recorded failure.
+ */
+int spec_write_out(json_t *v, json_t **ret_v);
+
 /* spec_default() - OCI's default config, what `nacelle spec` prints: new reference, NULL without memory. @rootless: with a user namespace that maps the caller. */
 json_t *spec_default(bool rootless);

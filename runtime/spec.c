@@ -228,6 +228,7 @@ struct spec *spec_free(struct spec *spec)
 	free(spec->vm.hypervisor_path);
 	str_list_done(&spec->vm.hypervisor_parameters);
 	json_decref(spec->json);
+	free(spec->text);
 	free(spec);
 	return NULL;
 }

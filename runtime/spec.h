@@ -229,6 +229,7 @@ struct spec {
 	struct spec_hooks hooks[HOOK_KINDS];
 	struct str_list annotations;	/* "key=value" */
 	json_t *json;			/* the whole OCI document, as expanded */
+	char *text;			/* the same as it was read, where nothing had to be expanded; NULL: make it from @json */
 };
 
 /*

@@ -20,6 +20,14 @@
 #include "seccomp/internal.h"
 #include "seccomp/profile.h"
 
+static int filter_make(const struct seccomp_profile *profile, struct seccomp_filter *ret_filter)
+{
+	__attribute__((cleanup(seccomp_profile_free_p))) struct seccomp_profile *whole = NULL;
+	int r = profile->builtin ? seccomp_profile_builtin(&whole) : 0;
+
+	return r < 0 ? r : seccomp_compile(whole ? whole : profile, ret_filter);
+}
+
 int seccomp_filter_prepare(const struct seccomp_profile *profile, int cache,
 			   struct seccomp_filter *ret_filter)
 {
@@ -28,7 +36,7 @@ int seccomp_filter_prepare(const struct seccomp_profile *profile, int cache,
 	int r;
 
 	if (cache < 0)
-		return seccomp_compile(profile, ret_filter);
+		return filter_make(profile, ret_filter);
 	r = str_format(&key, "revision %d, libseccomp %u.%u.%u, native %#x, %s", SECCOMP_REVISION,
 		       version ? version->major : 0, version ? version->minor : 0,
 		       version ? version->micro : 0, seccomp_arch_native(), profile->text);
@@ -36,7 +44,7 @@ int seccomp_filter_prepare(const struct seccomp_profile *profile, int cache,
 		return r;
 	if (seccomp_cache_read(cache, key, ret_filter) > 0)
 		return 0;
-	r = seccomp_compile(profile, ret_filter);
+	r = filter_make(profile, ret_filter);
 	if (r < 0)
 		return r;
 	/*

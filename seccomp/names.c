@@ -144,6 +144,13 @@ enum seccomp_known seccomp_call_find(uint32_t token, const char *name, struct se
 
 int seccomp_names_check(const struct seccomp_profile *profile)
 {
+	__attribute__((cleanup(seccomp_profile_free_p))) struct seccomp_profile *whole = NULL;
+
+	if (profile->builtin) {
+		int r = seccomp_profile_builtin(&whole);
+
+		return r < 0 ? r : seccomp_names_check(whole);
+	}
 	for (size_t i = 0; i < profile->rule_count; i++) {
 		const struct str_list *names = &profile->rules[i].names;
 

@@ -16,6 +16,7 @@
 #include <seccomp.h>
 
 #include "runtime/base/json.h"
+#include "seccomp-default.h" /* made by the build: SECCOMP_DEFAULT_SHA256 */
 
 enum {
 	ARGS = 6,
@@ -322,6 +323,16 @@ static int text_make(struct seccomp_profile *profile)
 	return 0;
 }
 
+static int builtin_name(const struct json_at *at, const char *word, struct seccomp_profile *profile)
+{
+	char quoted[STR_QUOTE_SIZE];
+
+	if (!str_eq(word, SECCOMP_DEFAULT))
+		return json_fail(at, "must be an object, or \"" SECCOMP_DEFAULT "\", not %s", str_quote(quoted, word));
+	profile->builtin = true;
+	return str_copy(&profile->text, "built in, sha256 " SECCOMP_DEFAULT_SHA256);
+}
+
 int seccomp_profile_parse(const struct json_at *at, json_t *v, struct seccomp_profile **ret_profile)
 {
 	__attribute__((cleanup(seccomp_profile_free_p))) struct seccomp_profile *profile = NULL;
@@ -330,6 +341,12 @@ int seccomp_profile_parse(const struct json_at *at, json_t *v, struct seccomp_pr
 	profile = calloc(1, sizeof(*profile));
 	if (!profile)
 		return fail(ENOMEM, "read the seccomp profile");
+	if (json_is_string(v)) {
+		r = builtin_name(at, json_string_value(v), profile);
+		if (r == 0)
+			*ret_profile = steal_ptr(&profile);
+		return r;
+	}
 	r = json_object_read(at, v, seccomp_profile_fields, JSON_OPTIONAL, profile);
 	if (r < 0)
 		return r;
@@ -344,6 +361,15 @@ int seccomp_profile_parse(const struct json_at *at, json_t *v, struct seccomp_pr
 		return r;
 	*ret_profile = steal_ptr(&profile);
 	return 0;
+}
+
+int seccomp_profile_builtin(struct seccomp_profile **ret_profile)
+{
+	cleanup_json json_t *v = NULL;
+	const char *text = seccomp_default_json();
+	int r = json_parse("the default seccomp profile", text, strlen(text), &v);
+
+	return r < 0 ? r : seccomp_profile_parse(&JSON_ROOT, v, ret_profile);
 }
 
 struct seccomp_profile *seccomp_profile_free(struct seccomp_profile *profile)

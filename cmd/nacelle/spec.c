@@ -32,10 +32,13 @@ const struct option_row spec_options[] = {
 static int expand(const char *file)
 {
 	struct bundle bundle = { .spec = NULL };
+	json_t *v = NULL;
 	int r = str_eq(file, "-") ? bundle_load_stdin(NULL, &bundle) : bundle_load_file(file, NULL, &bundle);
 
 	if (r == 0)
-		r = output_json(json_incref(bundle.spec->json));
+		r = spec_write_out(bundle.spec->json, &v);
+	if (r == 0)
+		r = output_json(v);
 	bundle_done(&bundle);
 	return r;
 }

@@ -232,8 +232,7 @@ static int fail_parse(const char *name, const json_error_t *error)
 	return fail_plain(EINVAL, "%s:%d:%d: %s", shown, error->line, error->column, what);
 }
 
-/* jansson would read /dev/urandom to seed its hash tables; the kernel gave us random bytes. */
-static void hash_seed(void)
+void json_seed(void)
 {
 	const unsigned char *random = (const unsigned char *)getauxval(AT_RANDOM);
 	static bool seeded;
@@ -255,7 +254,7 @@ int json_parse(const char *name, const char *text, size_t size, json_t **ret_v)
 
 	if (r < 0)
 		return r;
-	hash_seed();
+	json_seed();
 	v = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
 	if (!v && json_error_code(&error) == json_error_numeric_overflow) {
 		copy = malloc(size);
@@ -273,22 +272,52 @@ int json_parse(const char *name, const char *text, size_t size, json_t **ret_v)
 	return r;
 }
 
-int json_read_fd(const char *name, int fd, json_t **ret_v)
+/* Without the blanks between its words. @text has been parsed; a NUL follows it. */
+static void blanks_drop(char *text, size_t size)
+{
+	bool quoted = false, escaped = false;
+	char *to = text;
+
+	for (size_t i = 0; i < size; i++) {
+		char c = text[i];
+
+		if (!quoted && (c == ' ' || c == '\t' || c == '\n' || c == '\r'))
+			continue;
+		if (c == '"' && !escaped)
+			quoted = !quoted;
+		escaped = c == '\\' && !escaped;
+		*to++ = c;
+	}
+	*to = '\0';
+}
+
+static int read_both(const char *name, int fd, char **ret_text, json_t **ret_v)
 {
 	cleanup_free char *text = NULL;
 	char shown[NAME_SHOWN];
 	size_t size = 0;
 	int r = fd_read_all(fd, JSON_SIZE_MAX, &text, &size);
 
-	if (r == 0)
-		return json_parse(name, text, size, ret_v);
+	if (r == 0) {
+		r = json_parse(name, text, size, ret_v);
+		if (r == 0 && ret_text) {
+			blanks_drop(text, size);
+			*ret_text = steal_ptr(&text);
+		}
+		return r;
+	}
 	(void)str_printable(shown, sizeof(shown), name);
 	if (r == -EFBIG)
 		return fail_plain(EFBIG, "%s: is larger than %d MiB", shown, JSON_SIZE_MAX >> 20);
 	return fail(-r, "read '%s'", shown);
 }
 
-int json_read_at(int dir, const char *file, const char *name, json_t **ret_v)
+int json_read_fd(const char *name, int fd, json_t **ret_v)
+{
+	return read_both(name, fd, NULL, ret_v);
+}
+
+int json_read_text_at(int dir, const char *file, const char *name, char **ret_text, json_t **ret_v)
 {
 	/* O_NONBLOCK: a FIFO put there must not make us wait. */
 	cleanup_fd int fd = openat(dir, file, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
@@ -305,7 +334,12 @@ int json_read_at(int dir, const char *file, const char *name, json_t **ret_v)
 	if (!S_ISREG(st.st_mode))
 		return fail_plain(EINVAL, "'%s' is not a regular file",
 				  str_printable(shown, sizeof(shown), name));
-	return json_read_fd(name, fd, ret_v);
+	return read_both(name, fd, ret_text, ret_v);
+}
+
+int json_read_at(int dir, const char *file, const char *name, json_t **ret_v)
+{
+	return json_read_text_at(dir, file, name, NULL, ret_v);
 }
 
 /* Wide integers, back to what they were: a NUL begins no other string, and a quote within one is escaped. */

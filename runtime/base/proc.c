@@ -169,14 +169,21 @@ int proc_status(int wait_status)
 int proc_boot_id(char ret[PROC_BOOT_ID_SIZE])
 {
 	static const char path[] = "/proc/sys/kernel/random/boot_id";
+	static _Thread_local char known[PROC_BOOT_ID_SIZE]; /* asked for several times in a start, and always the same */
 	char line[PROC_BOOT_ID_SIZE + 1];
-	int r = line_read(path, line, sizeof(line));
+	int r;
 
+	if (*known) {
+		memcpy(ret, known, PROC_BOOT_ID_SIZE);
+		return 0;
+	}
+	r = line_read(path, line, sizeof(line));
 	if (r < 0)
 		return fail(-r, "read '%s'", path);
 	line[strcspn(line, "\n")] = '\0';
 	if (strlen(line) != PROC_BOOT_ID_SIZE - 1 || line[strspn(line, "0123456789abcdef-")])
 		return fail_plain(EINVAL, "'%s' does not hold a boot id", path);
+	memcpy(known, line, PROC_BOOT_ID_SIZE);
 	memcpy(ret, line, PROC_BOOT_ID_SIZE);
 	return 0;
 }

@@ -89,3 +89,24 @@ filtered()
 	has fine
 	[ "$(grep -ci "not permitted\|permission denied" <<<"$output")" -ge 2 ]
 }
+
+@test "the default profile has a name: an OCI document may say it, exec has it too, other runtimes get it written out" {
+	run -1 in_container 'grep ^Seccomp: /proc/self/status; unshare -U true' '.linux.seccomp = "default"'
+	has "Seccomp:	2"
+	has "not permitted"
+	detach 'sleep 1000' '.linux.seccomp = "default"'
+	run -0 grep ^Seccomp: "/proc/$(init_pid)/status"
+	has "Seccomp:	2"
+	run -1 nacelle exec "$ID" sh -c 'grep ^Seccomp: /proc/self/status; unshare -U true'
+	has "Seccomp:	2"
+	has "not permitted"
+	run -0 --separate-stderr nacelle spec --expand "$BUNDLE/config.json"
+	[ "$(jq '.linux.seccomp.syscalls | length > 20' <<<"$output")" = true ]
+	spec_file '{ "args": ["true"] }'
+	run -0 --separate-stderr nacelle spec --expand "$SPEC"
+	jq -e --slurpfile profile "$BATS_TEST_DIRNAME/../../seccomp/default.json" '.linux.seccomp == $profile[0]' <<<"$output"
+	payload true '.linux.seccomp = "docker"'
+	run -125 nacelle run -b "$BUNDLE" "$ID-2"
+	one_line
+	has 'linux.seccomp: must be an object, or "default", not "docker"'
+}

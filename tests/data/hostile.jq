@@ -158,6 +158,7 @@ def senses:
 	change("a cgroup too deep"; "linux.cgroupsPath"; .linux.cgroupsPath = "/x" * 3000),
 	change("propagation of no kind"; "linux.rootfsPropagation"; .linux.rootfsPropagation = "public"),
 	change("a filter without a default"; "linux.seccomp.defaultAction"; .linux.seccomp = {}),
+	change("a filter by an unknown word"; "linux.seccomp"; .linux.seccomp = "docker"),
 	change("a filter of no action"; "linux.seccomp.defaultAction"; .linux.seccomp = { defaultAction: "SCMP_ACT_NOSUCH" }),
 	change("a filter of no architecture"; "linux.seccomp.architectures[0]"; .linux.seccomp = { defaultAction: "SCMP_ACT_ALLOW", architectures: ["x"] }),
 	change("a filter of no flag"; "linux.seccomp.flags[0]"; .linux.seccomp = { defaultAction: "SCMP_ACT_ALLOW", flags: ["x"] }),

@@ -527,6 +527,27 @@ static void test_only_regular_files_are_read(void)
 	(void)rmdir(folder);
 }
 
+static void test_the_text_comes_without_blanks(void)
+{
+	static const char written[] = " {\r\n\t\"a b\" : [ 1 , \"two  \\\" words\\\\\" , 18446744073709551615 ] ,\n \"c\":\" \" }\n";
+	char name[] = "/tmp/nacelle-test-json.XXXXXX";
+	cleanup_fd int fd = mkostemp(name, O_CLOEXEC);
+	cleanup_json json_t *v = NULL, *again = NULL;
+	cleanup_free char *text = NULL;
+
+	CHECK_INT(fd_write_all(fd, written, sizeof(written) - 1), 0);
+	CHECK_INT(json_read_text_at(AT_FDCWD, name, NULL, &text, &v), 0);
+	CHECK_STR(text, "{\"a b\":[1,\"two  \\\" words\\\\\",18446744073709551615],\"c\":\" \"}");
+	CHECK_INT(json_parse("again", text, strlen(text), &again), 0);
+	CHECK(json_equal(v, again));
+	/* refused: there is no text either */
+	cleanup_free char *none = NULL;
+	json_t *wrong = NULL;
+	CHECK_INT(ftruncate(fd, 9), 0);
+	CHECK(json_read_text_at(AT_FDCWD, name, NULL, &none, &wrong) < 0 && !none && !wrong);
+	(void)unlink(name);
+}
+
 static void test_a_pipe_is_read_to_its_end(void)
 {
 	cleanup_json json_t *v = NULL;
@@ -613,6 +634,7 @@ int main(void)
 		TEST(test_every_prefix_of_a_text_is_judged_in_its_bounds),
 		TEST(test_size_is_limited),
 		TEST(test_only_regular_files_are_read),
+		TEST(test_the_text_comes_without_blanks),
 		TEST(test_a_pipe_is_read_to_its_end),
 		TEST(test_laid_over_each_other),
 		TEST(test_paths_are_written_so_that_they_can_be_read),

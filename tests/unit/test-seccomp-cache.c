@@ -160,6 +160,25 @@ static void test_a_warm_start_compiles_nothing(void)
 	place_done(&p);
 }
 
+static void test_the_default_by_its_name_is_the_same_filter(void)
+{
+	cleanup_profile struct seccomp_profile *whole = NULL, *named = NULL;
+	cleanup_filter struct seccomp_filter a = { .code = NULL }, b = { .code = NULL }, kept = { .code = NULL };
+	cleanup_json json_t *word = json_string(SECCOMP_DEFAULT);
+	struct place p;
+
+	if (!place_make(&p))
+		return;
+	CHECK_INT(profile_read(seccomp_default_json(), &whole), 0);
+	CHECK_INT(seccomp_profile_parse(&JSON_ROOT, word, &named), 0);
+	CHECK_INT(seccomp_filter_prepare(whole, -1, &a), 0);
+	CHECK_INT(seccomp_filter_prepare(named, p.dir, &b), 0);
+	CHECK_INT(seccomp_filter_prepare(named, p.dir, &kept), 0);
+	CHECK(a.size > 0 && a.size == b.size && a.flags == b.flags && memcmp(a.code, b.code, a.size) == 0);
+	CHECK(a.size == kept.size && memcmp(a.code, kept.code, a.size) == 0);
+	place_done(&p);
+}
+
 /* Ways to spoil the entry @name; each must be seen through. */
 static void spoil_mode(const struct place *p, const char *name)
 {
@@ -311,6 +330,7 @@ int main(void)
 {
 	return tap_run((struct tap_test[]){ TEST(test_what_was_written_is_read),
 					    TEST(test_a_warm_start_compiles_nothing),
+					    TEST(test_the_default_by_its_name_is_the_same_filter),
 					    TEST(test_a_spoilt_entry_is_not_believed),
 					    TEST(test_a_damaged_entry_is_made_anew),
 					    TEST(test_a_folder_of_others_is_not_used),

@@ -246,6 +246,25 @@ static void test_our_default_is_a_profile(void)
 	CHECK(p->rule_count > 20);
 }
 
+/* It is known by a word, and its rules are read by who compiles them. */
+static void test_the_default_has_a_name(void)
+{
+	cleanup_profile struct seccomp_profile *p = NULL, *whole = NULL;
+
+	check_refused("{}", "linux.seccomp.defaultAction: is required");
+	check_refused("[\"default\"]", "linux.seccomp: ");
+	if (!CHECK_INT(seccomp_profile_builtin(&whole), 0))
+		return;
+	CHECK(whole->rule_count > 20 && !whole->builtin);
+	cleanup_json json_t *v = json_string("default"), *odd = json_string("docker\n");
+	CHECK(seccomp_profile_parse(&JSON_ROOT, odd, &p) < 0);
+	CHECK_HAS(fail_text(), "must be an object, or \"default\", not \"docker\\n\"");
+	if (!CHECK_INT(seccomp_profile_parse(&JSON_ROOT, v, &p), 0))
+		return;
+	CHECK(p->builtin && p->rule_count == 0 && strstr(p->text, "sha256 ") && strcmp(p->text, whole->text) != 0);
+	CHECK_INT(seccomp_names_check(p), 0);
+}
+
 int main(void)
 {
 	return tap_run((struct tap_test[]){
@@ -257,5 +276,6 @@ int main(void)
 		TEST(test_a_wrong_profile_is_refused_by_its_path),
 		TEST(test_a_wrong_rule_is_refused_by_its_path),
 		TEST(test_our_default_is_a_profile),
+		TEST(test_the_default_has_a_name),
 		{ 0 } });
 }
