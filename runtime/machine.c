@@ -315,11 +315,15 @@ static int number_choose(struct machine *m, const struct bundle *bundle)
 	return 0;
 }
 
-/* With --debug the guest's kernel shall be heard, which a clone's has said all already. */
+/*
+ * Of our own monitor's machines with our agent in them, since it is the agent that says when. With --debug the guest's kernel
+ * shall be heard, which a clone's has said all already.
+ */
 static int template_use(struct machine *m, const struct bundle *bundle)
 {
 	(void)bundle;
-	if (m->spec->vm.template == SPEC_TEMPLATE_WANTED && !log_is_debug())
+	if (m->spec->vm.template != SPEC_TEMPLATE_NEVER && !m->config.hypervisor[0] && m->config.attended != VM_ATTENDED_KERNEL &&
+	    !log_is_debug())
 		vm_template_use(&m->config, m->cache, m->monitor);
 	return 0;
 }

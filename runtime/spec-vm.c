@@ -57,7 +57,7 @@ const struct json_field spec_vm_fields[] = {
 	{ "ksm", json_get_bool, VM(ksm), 0, NULL,
 	  "ours: the host may merge its memory with that of other machines (KSM); absent: false" },
 	{ "template", get_template, VM(template), 0, NULL,
-	  "ours: whether it may begin as a copy of a machine that has booted; absent: false" },
+	  "ours: whether it begins as a copy of a machine that has booted; absent: where it can" },
 	{ "hypervisor", json_get_object, 0, 0, hypervisor_fields, "another monitor than ours" },
 	{ "image", json_refuse, 0, 0, NULL, "a disk image as the root" },
 	{ 0 },

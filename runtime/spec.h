@@ -177,7 +177,7 @@ struct spec_linux {
 
 /* Whether a machine begins as a copy of one that has booted. */
 enum spec_template {
-	SPEC_TEMPLATE_FREE,		/* not said */
+	SPEC_TEMPLATE_FREE,		/* not said: where it can */
 	SPEC_TEMPLATE_WANTED,		/* refused where it cannot be */
 	SPEC_TEMPLATE_NEVER,
 };
