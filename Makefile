@@ -137,7 +137,7 @@ IMAGELIBS += -lisal
 CPPFLAGS += -DHAVE_ISAL
 endif
 $(B)/lib/image.a: $(call objs,$(IMAGE))
-$(B)/bin/nacelle-image: $(call objs,$(wildcard cmd/nacelle-image/*.c)) $(B)/lib/image.a $(B)/lib/base.a
+$(B)/bin/nacelle-image: $(call objs,$(wildcard cmd/nacelle-image/*.c) runtime/config.c) $(B)/lib/image.a $(B)/lib/base.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -pie $(LDFLAGS) -o $@ $^ $(IMAGELIBS) $(LDLIBS)
@@ -205,7 +205,7 @@ $(B)/hostile/main.o: $(B)/obj/cmd/nacelle-image/main.o
 	$(Q)mkdir -p $(@D)
 	$(Q)objcopy --redefine-sym main=nacelle_image $< $@
 $(B)/hostile/run: $(patsubst %,$(B)/obj/tests/hostile/%.o,run make layers layouts) $(B)/obj/tests/unit/image-tar.o $(B)/hostile/main.o \
-		$(call objs,$(filter-out %/main.c,$(wildcard cmd/nacelle-image/*.c))) $(B)/lib/image.a $(B)/lib/base.a
+		$(call objs,$(filter-out %/main.c,$(wildcard cmd/nacelle-image/*.c)) runtime/config.c) $(B)/lib/image.a $(B)/lib/base.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -pie $(LDFLAGS) -o $@ $^ $(IMAGELIBS) $(LDLIBS)

@@ -21,6 +21,7 @@
 
 #include "image/fetch-internal.h"
 #include "image/manifest.h"
+#include "image/mirror.h"
 #include "image/sandbox.h"
 #include "runtime/base/error.h"
 #include "runtime/base/fd-message.h"
@@ -99,26 +100,41 @@ static const char *announced(const struct http_response *response)
 	return response->type && str_starts(response->type, "application/vnd.") ? response->type : NULL;
 }
 
-static int manifest_fetch(const struct fetch *f, struct registry *reg, int sock, struct manifest **ret)
+/* Where an image is fetched from: what it answers is handed on when it is all there, since another one may be asked after it. */
+struct source {
+	struct registry *reg;
+	struct http_response answers[2];	/* an index, or the manifest; the manifest */
+	int answer_count;
+	struct manifest *manifest;
+};
+
+static void source_done(struct source *s)
 {
-	const struct reference *ref = f->ref;
+	registry_free_p(&s->reg);
+	manifest_free_p(&s->manifest);
+	for (int i = 0; i < s->answer_count; i++)
+		http_response_done(&s->answers[i]);
+	*s = (struct source){ .reg = NULL };
+}
+
+static int manifest_fetch(const struct fetch *f, const struct reference *ref, struct source *s)
+{
 	cleanup_manifest struct manifest *index = NULL;
 	const char *name = ref->digest ? ref->digest : ref->tag;
 
-	for (int depth = 0; depth < 2; depth++) {
-		cleanup_response struct http_response response = { .status = 0 };
+	for (int depth = 0; depth < (int)ARRAY_SIZE(s->answers); depth++) {
 		cleanup_manifest struct manifest *m = NULL;
 		const struct descriptor *d;
-		int r = registry_manifest(reg, name, &response);
+		int r = registry_manifest(s->reg, name, &s->answers[depth]);
 
-		if (r >= 0)
-			r = manifest_parse(response.body, response.size, announced(&response), &m);
-		if (r >= 0)
-			r = manifest_send(sock, &response);
+		if (r < 0)
+			return r;
+		s->answer_count++;
+		r = manifest_parse(s->answers[depth].body, s->answers[depth].size, announced(&s->answers[depth]), &m);
 		if (r < 0)
 			return r;
 		if (m->kind == MANIFEST_IMAGE) {
-			*ret = steal_ptr(&m);
+			s->manifest = steal_ptr(&m);
 			return 0;
 		}
 		index = steal_ptr(&m);
@@ -130,15 +146,52 @@ static int manifest_fetch(const struct fetch *f, struct registry *reg, int sock,
 	return fail_plain(EINVAL, "an index in an index");
 }
 
+/* @name: of the mirror; NULL: it is the registry itself */
+static int source_try(const struct fetch *f, const char *name, struct source *s)
+{
+	struct registry_options options = *f->registry;
+	struct mirror mirror = { .plain = false };
+	int r = 0;
+
+	if (name) {
+		r = mirror_of(name, f->ref, &mirror);
+		/* What was said of the registry is not meant for others. */
+		options = (struct registry_options){ .plain = mirror.plain, .authfile = options.authfile, .once = true };
+	}
+	if (r >= 0)
+		r = registry_open(&options, name ? &mirror.ref : f->ref, false, &s->reg);
+	if (r >= 0)
+		r = manifest_fetch(f, name ? &mirror.ref : f->ref, s);
+	reference_done(&mirror.ref);
+	if (r < 0)
+		source_done(s);
+	return r;
+}
+
+static int source_find(const struct fetch *f, struct source *s)
+{
+	for (size_t i = 0; f->mirrors && i < f->mirrors->count; i++) {
+		const char *name = f->mirrors->items[i];
+
+		if (source_try(f, name, s) >= 0)
+			return 0;
+		if (f->passed_by)
+			f->passed_by(f->arg, name, fail_text());
+	}
+	return source_try(f, NULL, s);
+}
+
 static int fetch_run(const struct fetch *f, int sock)
 {
-	cleanup_registry struct registry *reg = NULL;
-	cleanup_manifest struct manifest *m = NULL;
-	int r = registry_open(f->registry, f->ref, false, &reg);
+	struct source s = { .reg = NULL };
+	int r = source_find(f, &s);
 
+	for (int i = 0; i < s.answer_count && r >= 0; i++)
+		r = manifest_send(sock, &s.answers[i]);
 	if (r >= 0)
-		r = manifest_fetch(f, reg, sock, &m);
-	return r < 0 ? r : blobs_fetch(f, reg, m, sock);
+		r = blobs_fetch(f, s.reg, s.manifest, sock);
+	source_done(&s);
+	return r;
 }
 
 /* Reading stays as it was (certificates, name service); writing only where blobs go. */

@@ -33,11 +33,14 @@ struct fetch_message {
 struct fetch {
 	const struct reference *ref;
 	const struct registry_options *registry;
+	const struct str_list *mirrors;	/* asked first, in this order (image/mirror.h); NULL: none */
 	const struct platform *platform;
 	struct stage *stage;
 	int64_t bytes_max;	/* of one blob */
 	/* progress() - how far all blobs together are; in the child; may be NULL */
 	void (*progress)(void *arg, int64_t done, int64_t all);
+	/* passed_by() - a mirror that could not give the image, and why; in the child; may be NULL */
+	void (*passed_by)(void *arg, const char *mirror, const char *why);
 	void *arg;
 };
 

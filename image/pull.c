@@ -142,10 +142,12 @@ int image_pull(const struct pull *pull, char ret[DIGEST_TEXT])
 		const struct fetch fetch = {
 			.ref = pull->ref,
 			.registry = pull->registry,
+			.mirrors = pull->mirrors,
 			.platform = pull->load->platform,
 			.stage = stage,
 			.bytes_max = pull->load->limits.bytes,
 			.progress = pull->progress,
+			.passed_by = pull->passed_by,
 			.arg = pull->load->arg,
 		};
 

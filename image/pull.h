@@ -12,7 +12,9 @@ struct pull {
 	const struct load *load;	/* its name is not looked at: the image is called as it was asked for */
 	const struct reference *ref;
 	const struct registry_options *registry;
+	const struct str_list *mirrors;				/* of the registry, NULL: none */
 	void (*progress)(void *arg, int64_t done, int64_t all);	/* may be NULL; in another process */
+	void (*passed_by)(void *arg, const char *mirror, const char *why);	/* the same */
 };
 
 /* image_pull() - Return: 0 with the manifest's digest in @ret, or a recorded failure. */

@@ -199,7 +199,7 @@ static bool has_tls(struct registry *reg, const char *host)
 	return code != CURLE_SSL_CONNECT_ERROR;
 }
 
-static int ping(struct registry *reg, const char *host, const struct reference *ref, bool push)
+static int ping(struct registry *reg, const char *host, const struct reference *ref, bool push, bool again)
 {
 	cleanup_response struct http_response response = { .status = 0 };
 	cleanup_free char *url = NULL, *challenge = NULL;
@@ -207,7 +207,7 @@ static int ping(struct registry *reg, const char *host, const struct reference *
 
 	if (r < 0)
 		return r;
-	const struct http_request request = { .url = url, .body = -1, .limit = ANSWER_MAX, .again = true };
+	const struct http_request request = { .url = url, .body = -1, .limit = ANSWER_MAX, .again = again };
 
 	r = http_call(&reg->http, &request, &response);
 	if (r < 0)
@@ -258,7 +258,7 @@ int registry_open(const struct registry_options *options, const struct reference
 		reg->http.plain = true;
 	r = str_format(&reg->base, "%s://%s/v2/%s", reg->http.plain ? "http" : "https", host, ref->path);
 	if (r >= 0)
-		r = ping(reg, host, ref, push);
+		r = ping(reg, host, ref, push, !options->once);
 	if (r < 0)
 		return fail_in(r, "registry '%s'", ref->registry);
 	*ret = steal_ptr(&reg);

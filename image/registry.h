@@ -14,6 +14,7 @@ struct registry_options {
 	bool plain, insecure;
 	const char *creds;	/* "user:password" */
 	const char *authfile;
+	bool once;		/* no second try of the first request: somebody else can be asked */
 };
 
 struct registry {

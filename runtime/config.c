@@ -21,6 +21,7 @@ struct config {
 	bool defaults, debug; /* that they were there, and of the right type */
 	char *root, *log, *log_format, *cgroup_manager, *store, *registry;
 	struct str_list address_pools;
+	struct str_list mirrors; /* of the registry that was looked at last */
 };
 
 static int get_defaults(const struct json_at *at, json_t *v, void *target,
@@ -63,6 +64,25 @@ static int get_manager(const struct json_at *at, json_t *v, void *target,
 	return r < 0 ? r : json_get_string(at, v, target, field);
 }
 
+static int get_mirrors(const struct json_at *at, json_t *v, void *target, const struct json_field *field)
+{
+	const struct json_field list = { .flags = JSON_NOT_EMPTY };
+	const char *registry;
+	json_t *places;
+
+	(void)field;
+	if (!json_is_object(v))
+		return json_fail(at, "must be an object of arrays, not %s", json_type_text(v));
+	json_object_foreach(v, registry, places) {
+		const struct json_at here = { .up = at, .key = registry };
+		int r = json_get_strings(&here, places, target, &list);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 #define CONFIG(member) offsetof(struct config, member)
 
 static const struct json_field config_fields[] = {
@@ -78,6 +98,7 @@ static const struct json_field config_fields[] = {
 	{ "store", json_get_string, CONFIG(store), JSON_ABSOLUTE, NULL, "the folder of the images" },
 	{ "registry", json_get_string, CONFIG(registry), JSON_NOT_EMPTY, NULL,
 	  "what the name of an image without one means" },
+	{ "mirrors", get_mirrors, CONFIG(mirrors), 0, NULL, "by registry, where its images are asked for first" },
 	{ "address_pools", json_get_strings, CONFIG(address_pools), JSON_NOT_EMPTY, NULL,
 	  "where subnets of networks are taken from" },
 	{ "debug", json_get_bool, CONFIG(debug), 0, NULL, "write down what is being done" },
@@ -98,6 +119,7 @@ static int config_check(json_t *v)
 	free(config.log_format);
 	free(config.cgroup_manager);
 	str_list_done(&config.address_pools);
+	str_list_done(&config.mirrors);
 	return r;
 }
 

@@ -4,8 +4,7 @@
 /*
  * config - the user configuration: /etc/nacelle/config.json, then $XDG_CONFIG_HOME/nacelle/config.json over it
  *
- * Top-level keys today: "defaults" (a short-form object that loses to every spec), "root" (state folder),
- * "log", "log_format", "debug". An unknown key is refused with the nearest name.
+ * Top-level keys: those of config_fields in config.c. An unknown one is refused with the nearest name.
  */
 
 #include <jansson.h>

@@ -15,6 +15,7 @@
 
 #include "cmd/nacelle-image/verb.h"
 #include "runtime/base/log.h"
+#include "runtime/config.h"
 
 /* clang-format off */
 const struct verb verbs[] = {
@@ -113,9 +114,24 @@ static int prepare(void)
 	return 0;
 }
 
+/* The store and the default registry are those of `nacelle`, whose runs look for what was pulled here. */
+static int configured(struct settings *s)
+{
+	const char *store = getenv("NACELLE_STORE");
+	int r = config_load(&s->config);
+
+	if (r < 0)
+		return fail_in(r, "configuration");
+	if (!s->store)
+		s->store = store && *store ? store : json_string_value(json_object_get(s->config, "store"));
+	if (!s->registry)
+		s->registry = json_string_value(json_object_get(s->config, "registry"));
+	return 0;
+}
+
 static int run(int argc, char **argv)
 {
-	struct settings settings = { .store = getenv("NACELLE_STORE") };
+	struct settings settings = { .store = NULL };
 	const struct verb *verb;
 	int count, r;
 
@@ -137,8 +153,11 @@ static int run(int argc, char **argv)
 		return usage_print(verb);
 	if ((size_t)count < verb->min || (size_t)count > verb->max)
 		return usage_fail(verb->name, "usage: nacelle-image %s %s", verb->name, verb->synopsis);
-	r = verb->run(&settings, (size_t)count, argv + 2);
+	r = configured(&settings);
+	if (r == 0)
+		r = verb->run(&settings, (size_t)count, argv + 2);
 	str_list_done(&settings.changes);
+	json_decref(settings.config);
 	return r;
 }
 

@@ -37,6 +37,26 @@ static void say_live(void *arg, const char *what, const char *digest, int64_t si
 	say_line(arg, what, digest, size);
 }
 
+static void passed_by(void *arg, const char *mirror, const char *why)
+{
+	const struct settings *settings = arg;
+	char shown[STR_QUOTE_SIZE];
+
+	if (!settings->quiet)
+		(void)fprintf(stderr, "%smirror %s: %s\n", is_live(settings) ? "\r\033[K" : "", str_quote(shown, mirror), why);
+}
+
+static int mirrors_read(const struct settings *settings, const char *registry, struct str_list *ret)
+{
+	const json_t *mirrors = json_object_get(json_object_get(settings->config, "mirrors"), registry), *mirror;
+	size_t i;
+
+	json_array_foreach(mirrors, i, mirror)
+		if (str_list_add(ret, json_string_value(mirror)) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
 static struct registry_options registry_options(const struct settings *settings)
 {
 	return (struct registry_options){
@@ -53,6 +73,7 @@ int verb_pull(const struct settings *settings, size_t count, char **operands)
 	const struct registry_options registry = registry_options(settings);
 	struct platform platform = { .os = NULL };
 	cleanup_store struct store *store = NULL;
+	struct str_list mirrors = { .items = NULL };
 	cleanup_free char *name = NULL;
 	char digest[DIGEST_TEXT];
 	struct load load;
@@ -80,10 +101,15 @@ int verb_pull(const struct settings *settings, size_t count, char **operands)
 		.load = &load,
 		.ref = &ref,
 		.registry = &registry,
+		.mirrors = &mirrors,
 		.progress = is_live(settings) ? progress_show : NULL,
+		.passed_by = passed_by,
 	};
 
-	r = image_pull(&pull, digest);
+	r = mirrors_read(settings, ref.registry, &mirrors);
+	if (r == 0)
+		r = image_pull(&pull, digest);
+	str_list_done(&mirrors);
 	platform_done(&platform);
 	if (r < 0)
 		return fail_in(r, "pull '%s'", name);

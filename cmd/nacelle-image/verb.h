@@ -18,6 +18,7 @@ struct settings {
 	const char *store, *registry, *name, *platform, *format, *authfile, *creds, *output, *policy, *as, *uids, *gids;
 	bool quiet, all, force, repair, plain_http, insecure, no_trunc, help, version;
 	struct str_list changes;
+	json_t *config;			/* the user configuration (runtime/config.h); what it says of store and registry is taken already */
 };
 
 struct verb {

@@ -89,7 +89,8 @@ layers_image()
 	flat=$1-b/rootfs
 }
 
-# registry [tls] - Debian's registry on a free loopback port; $REGISTRY is its name
+# registry [auth|tls] - Debian's registry on a free loopback port; $REGISTRY is its name. With auth it wants user:secret, with tls
+# that too, and over https
 registry()
 {
 	local try
@@ -100,7 +101,7 @@ registry()
 	return 1
 }
 
-# registry_try PORT [tls] - fails when the port is taken
+# registry_try PORT [auth|tls] - fails when the port is taken
 registry_try()
 {
 	local n
@@ -112,7 +113,10 @@ registry_try()
 		http:
 		  addr: 127.0.0.1:$1
 	END
-	if [ "${2:-}" = tls ]; then
+	if [ "${2:-}" = auth ]; then
+		htpasswd -Bbc registry/htpasswd user secret 2>/dev/null
+		echo "auth: {htpasswd: {realm: test, path: $PWD/registry/htpasswd}}" >>registry/config.yml
+	elif [ "${2:-}" = tls ]; then
 		openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout registry/key.pem -out registry/cert.pem \
 			-subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 2>/dev/null
 		htpasswd -Bbc registry/htpasswd user secret 2>/dev/null

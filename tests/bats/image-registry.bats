@@ -65,6 +65,84 @@ load image-helpers
 	[ "$status" = 125 ]
 }
 
+# configured TEXT - the user's configuration file
+configured()
+{
+	mkdir -p "$HOME/.config/nacelle"
+	echo "$1" >"$HOME/.config/nacelle/config.json"
+}
+
+@test "mirrors are asked first, in their order, then the registry; the image has the registry's name" {
+	registry
+	layers_image img
+	image load oci:img:v1 >first
+	image push -q img:v1 "$REGISTRY/cache/a/b:v1"
+	configured "{ \"mirrors\": { \"registry.invalid\": [\"127.0.0.1:1\", \"http://$REGISTRY/nothing/\", \"$REGISTRY/cache\"], \"$REGISTRY\": [\"127.0.0.1:1\"] } }"
+	export NACELLE_STORE=$PWD/other
+	run --separate-stderr image pull registry.invalid/a/b:v1
+	[ "$status" = 0 ]
+	is "$(cat first)"
+	[ "$(grep -c '^mirror' <<<"$stderr")" = 2 ]
+	[[ $stderr == *'mirror "127.0.0.1:1": '* ]]
+	[[ $stderr == *"mirror \"http://$REGISTRY/nothing/\": manifest: the registry has none"* ]]
+	run image images
+	has registry.invalid/a/b
+	image verify
+	run --separate-stderr image pull -q "$REGISTRY/cache/a/b:v1"
+	is "$(cat first)"
+	[ -z "$stderr" ]
+	# the registry has the last word
+	run image pull registry.invalid/none:v1
+	[ "$status" = 125 ]
+	has "registry 'registry.invalid'"
+	# a mirror is not pushed to
+	run image push "$REGISTRY/cache/a/b:v1" registry.invalid/a/b:v2
+	[ "$status" = 125 ]
+}
+
+@test "a mirror gets neither the registry's credentials nor its leave to go without certificates" {
+	registry auth
+	tree root
+	image import root demo >first
+	image push -q --creds user:secret demo "$REGISTRY/demo:v1"
+	configured "{ \"mirrors\": { \"$REGISTRY\": [\"$REGISTRY\"] } }"
+	export NACELLE_STORE=$PWD/other
+	run --separate-stderr image pull --creds user:secret "$REGISTRY/demo:v1"
+	[ "$status" = 0 ]
+	is "$(cat first)"
+	[[ $stderr == *"mirror \"$REGISTRY\": "*"wants credentials"* ]]
+	kill "$REGISTRY_PID"
+	export NACELLE_STORE=$PWD/store
+	registry tls
+	image push -q --insecure --creds user:secret demo "$REGISTRY/demo:v1"
+	configured "{ \"mirrors\": { \"$REGISTRY\": [\"$REGISTRY\"] } }"
+	export NACELLE_STORE=$PWD/third
+	run --separate-stderr image pull --insecure --creds user:secret "$REGISTRY/demo:v1"
+	[ "$status" = 0 ]
+	[[ $stderr == *"mirror \"$REGISTRY\": "*certificate* ]]
+}
+
+@test "the configuration file says where the store and the mirrors are; what is wrong in it is refused" {
+	tree root
+	unset NACELLE_STORE
+	configured "{ \"store\": \"$PWD/said\", \"registry\": \"registry.invalid\" }"
+	image import -q root demo
+	[ -d said/images ]
+	run image pull nothing
+	has "registry.invalid/nothing:latest"
+	NACELLE_STORE=$PWD/store run image images
+	[[ $output != *demo* ]]
+	configured '{ "mirrors": { "docker.io": "mirror" } }'
+	run image images
+	[ "$status" = 125 ]
+	has 'mirrors["docker.io"]: must be an array'
+	configured "{ \"store\": \"$PWD/said\", \"mirrors\": { \"registry.invalid\": [\"ftp://a b\"] } }"
+	run image pull registry.invalid/demo
+	[ "$status" = 125 ]
+	has 'mirror "ftp://a b": must be HOST[:PORT][/PATH]'
+	export NACELLE_STORE=$PWD/store
+}
+
 @test "an interrupted pull goes on where it stopped" {
 	registry
 	tree root
