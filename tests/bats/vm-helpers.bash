@@ -5,13 +5,7 @@
 # Kernels and archives are made once for all tests.
 vm_setup()
 {
-	local release
 	DATA=$BATS_FILE_TMPDIR/data
-	release=$(uname -r)
-	[ -e "/boot/vmlinuz-$release" ] || {
-		mkdir -p /boot
-		ln -s "$(readlink -f "/lib/modules/$release")/../../../image" "/boot/vmlinuz-$release"
-	}
 }
 
 vm_detach()
