@@ -296,11 +296,17 @@ static void join_inherit(struct join *j)
 	}
 }
 
-/* What is joined is in the guest, and so is what it inherits: the agent there does the same. */
+/* What is joined is in the guest, and so is what it inherits: the agent there does the same. The machine's own profile is all around it. */
 static int join_machine(struct join *j, const char *id)
 {
+	const char *profile = j->process.apparmor_profile, *own = j->spec->process.apparmor_profile;
 	struct container_child child;
-	int r = j->created ? fail_plain(EINVAL, "container '%s' is not running: its virtual machine is not started", id) :
+	int r;
+
+	if (profile && (!own || !str_eq(profile, own)))
+		return fail_plain(ENOTSUP, "process.apparmorProfile: container '%s' is a virtual machine, in which no other profile than its "
+				  "own can be had", id);
+	r = j->created ? fail_plain(EINVAL, "container '%s' is not running: its virtual machine is not started", id) :
 			     machine_exec(&j->dir, &j->process, j->options, &child);
 
 	if (r < 0)

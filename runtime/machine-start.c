@@ -207,8 +207,11 @@ static _Noreturn void exec_attend(struct attend *attend, const struct spec_proce
 
 static char *exec_text(const struct exec_options *options)
 {
-	cleanup_json json_t *v = json_pack("{s:O, s:s*}", "process", options->json, "user", options->user);
+	cleanup_json json_t *process = json_copy(options->json), *v = NULL;
 
+	/* The machine is confined by it already (runtime/exec.c). */
+	(void)json_object_del(process, "apparmorProfile");
+	v = json_pack("{s:O, s:s*}", "process", process, "user", options->user);
 	return v ? json_text(v) : NULL;
 }
 

@@ -97,8 +97,8 @@ int vm_split_check(const struct spec *spec)
 	const struct spec_linux *l = &spec->linux_;
 	int r;
 
-	if (spec->process.apparmor_profile || spec->process.selinux_label || l->mount_label)
-		return refuse("process.apparmorProfile, selinuxLabel, linux.mountLabel", ": the guest's kernel has no such labels");
+	if (spec->process.selinux_label || l->mount_label)
+		return refuse("process.selinuxLabel, linux.mountLabel", ": the guest's kernel has no such labels");
 	if (l->net_device_count)
 		return refuse("linux.netDevices", " yet");
 	if (l->intel_rdt.set)

@@ -217,6 +217,8 @@ static int inner_make(struct splitting *s)
 	(void)json_object_del(resources, "cpu");
 	(void)json_object_del(resources, "blockIO");
 	(void)json_object_del(json_object_get(s->inner, "process"), "oomScoreAdj");
+	/* of a policy of the host's: it is the monitor that it confines */
+	(void)json_object_del(json_object_get(s->inner, "process"), "apparmorProfile");
 	r = hooks_keep(s->inner, true);
 	if (r == 0)
 		r = root_share(s);
@@ -353,7 +355,7 @@ static json_int_t monitor_files(void)
 
 static int outer_process(json_t *outer, json_t *doc)
 {
-	static const char *const names[] = { "oomScoreAdj", "terminal", "consoleSize", NULL };
+	static const char *const names[] = { "oomScoreAdj", "terminal", "consoleSize", "apparmorProfile", NULL };
 	json_t *process = short_section(outer, "process");
 	json_int_t files = monitor_files();
 	int r = process ? members_copy(process, json_object_get(doc, "process"), names) : -ENOMEM;

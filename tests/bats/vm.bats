@@ -161,3 +161,24 @@ load vm-helpers
 		'.vm = { kernel: { parameters: ["module.sig_enforce=1"] } }'
 	is $'Y\n0'
 }
+
+# bats test_tags=lab, vm, full
+@test "an AppArmor profile confines a virtual machine's monitor, and not what runs in it" {
+	vm_setup
+	printf 'profile nacelle-machine flags=(attach_disconnected,mediate_deleted) {\n  file,\n  network,\n  capability,\n  signal,\n  deny mount,\n}\n' >profile
+	unshare --mount sh -c 'mountpoint -q /sys/kernel/security || mount -t securityfs none /sys/kernel/security
+		apparmor_parser -K -r profile'
+	vm_detach 'echo up; exec sleep 1000' '.process.apparmorProfile = "nacelle-machine"'
+	until_true 100 says up
+	run -0 cat "/proc/$(pgrep -P "$(init_pid)")/attr/current"
+	is "nacelle-machine (enforce)"
+	run -0 nacelle exec "$ID" sh -c 'mount -t tmpfs t /mnt 2>&1 || cat /proc/self/attr/current 2>&1 || echo none'
+	[[ $output != *nacelle-machine* ]]
+	run -125 nacelle exec --apparmor other "$ID" true
+	has "no other profile"
+	one_line
+	bundle '.vm = {} | .process.apparmorProfile = "nosuch"'
+	run -125 nacelle run -b "$BUNDLE" "$ID-2"
+	has "no profile 'nosuch' is loaded"
+	one_line
+}

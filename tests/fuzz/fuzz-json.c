@@ -104,6 +104,16 @@ static void check_round_trip(const json_t *v)
 		abort();
 }
 
+/* It is parsed without its blanks, which must change nothing. */
+static void check_as_written(const char *text, size_t size, const json_t *v)
+{
+	json_error_t error;
+	cleanup_json json_t *plain = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
+
+	if (plain ? !json_equal(plain, v) : json_error_code(&error) != json_error_numeric_overflow)
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	cleanup_json json_t *v = NULL;
@@ -113,6 +123,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_message();
 		return 0;
 	}
+	check_as_written((const char *)data, size, v);
 	check_round_trip(v);
 	check_table(v);
 	return 0;

@@ -548,6 +548,25 @@ static void test_the_text_comes_without_blanks(void)
 	(void)unlink(name);
 }
 
+/* They are dropped before it is parsed. */
+static void test_a_blank_that_parts_two_words_is_one(void)
+{
+	static const char *const wrong[] = { "[1 2]", "[tr ue]", "[- 1]", "[1\n.5]", "[1 e5]", "[\"a\" \"b\"]", "{\"a\" 1}", "[nul\tl]" };
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		json_t *v = NULL;
+
+		CHECK(json_parse("f", wrong[i], strlen(wrong[i]), &v) < 0 && !v);
+		CHECK_HAS(fail_text(), strchr(wrong[i], '\n') ? "f:2:" : "f:1:");
+	}
+	cleanup_json json_t *v = NULL;
+	static const char good[] = "\t{ \"a\\\\\" : \"\\\" [ 1 , \" , \"\" : [ 1 , -2 , true , null , 1.5e3 ] }\n";
+
+	CHECK_INT(json_parse("f", good, sizeof(good) - 1, &v), 0);
+	cleanup_free char *text = json_text(v);
+	CHECK_STR(text, "{\"a\\\\\":\"\\\" [ 1 , \",\"\":[1,-2,true,null,1500.0]}");
+}
+
 static void test_a_pipe_is_read_to_its_end(void)
 {
 	cleanup_json json_t *v = NULL;
@@ -635,6 +654,7 @@ int main(void)
 		TEST(test_size_is_limited),
 		TEST(test_only_regular_files_are_read),
 		TEST(test_the_text_comes_without_blanks),
+		TEST(test_a_blank_that_parts_two_words_is_one),
 		TEST(test_a_pipe_is_read_to_its_end),
 		TEST(test_laid_over_each_other),
 		TEST(test_paths_are_written_so_that_they_can_be_read),
