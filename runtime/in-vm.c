@@ -191,18 +191,19 @@ static const struct step prepare_steps[] = {
 	{ "make links",                 links_make         },
 };
 
-/* What is of one machine alone. */
-static const struct step attach_steps[] = {
-	{ "mount the shares",           shares_mount       },
-	{ "make nodes for disks",       in_vm_disks_make   },
-};
-
 int in_vm_prepare(void)
 {
 	return steps_run(prepare_steps, ARRAY_SIZE(prepare_steps));
 }
 
-int in_vm_attach(void)
+int in_vm_attach(const struct in_vm_slots *slots)
 {
-	return steps_run(attach_steps, ARRAY_SIZE(attach_steps));
+	int r = shares_mount();
+
+	if (r < 0)
+		return fail_in(r, "mount the shares");
+	if (slots->count > 0 && slots->first >= slots->count)
+		return 0;
+	r = in_vm_disks_make();
+	return r < 0 ? fail_in(r, "make nodes for disks") : 0;
 }
