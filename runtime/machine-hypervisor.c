@@ -108,6 +108,8 @@ int machine_hypervisor(struct machine *m, bool kvm)
 		log_debug("vm: no KVM that runs a kernel: QEMU emulates the processor");
 	if (m->spec->vm.template == SPEC_TEMPLATE_WANTED)
 		return fail_plain(ENOTSUP, "vm.template: not with vm.hypervisor.path: a machine of QEMU's always boots");
+	if (m->spec->vm.dax)
+		return fail_plain(ENOTSUP, "vm.dax: not with vm.hypervisor.path: QEMU's device of files has no such window");
 	if (m->spec->vm.ksm)
 		return fail_plain(ENOTSUP, "vm.ksm: not with vm.hypervisor.path: QEMU's memory is shared with our devices, and the host's "
 				  "kernel merges none that is shared");
@@ -197,8 +199,5 @@ int machine_hypervisor_files(struct machine *m)
 {
 	int r = readable(&m->config.kernel_fd, "the kernel");
 
-	/* its file system's device has no window */
-	for (unsigned int i = 0; i < m->config.device_count; i++)
-		m->config.devices[i].window = 0;
 	return r < 0 ? r : readable(&m->config.initrd_fd, "the guest's first file system");
 }

@@ -222,9 +222,12 @@ static int hardware_choose(struct machine *m, const struct bundle *bundle)
 		m->config.memory = memory_round(limits->memory_max + limits->memory_max / 32 + MEMORY_RESERVE);
 	else
 		m->config.memory = MEMORY_DEFAULT;
-	/* So does a page's of an image that it reads in place. */
-	if (m->pmem && vm->memory == SPEC_UNSET)
-		m->config.memory = memory_round((int64_t)(m->config.memory + m->image_bytes / 64));
+	for (unsigned int i = 0; i < m->config.device_count; i++)
+		if (m->config.devices[i].kind == VM_DEVICE_FS)
+			m->config.devices[i].window = memory_round(vm->dax);
+	/* So does a page's of an image, or of files, that it reads in place. */
+	if (vm->memory == SPEC_UNSET)
+		m->config.memory = memory_round((int64_t)(m->config.memory + (m->pmem ? m->image_bytes / 64 : 0)) + vm->dax / 64);
 	return m->config.memory > VM_MEMORY_MAX ?
 		fail_plain(ERANGE, "vm.hwConfig.memory: at most %llu bytes", (unsigned long long)VM_MEMORY_MAX) : 0;
 }

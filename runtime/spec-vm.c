@@ -14,6 +14,7 @@
 
 static const struct json_range vcpus_range = { 1, 16 };
 static const struct json_range memory_range = { 32 << 20, INT64_MAX };
+static const struct json_range dax_range = { 0, 1LL << 40 };
 
 static const struct json_field kernel_fields[] = {
 	{ "path", json_get_string, VM(kernel_path), JSON_NOT_EMPTY | JSON_ABSOLUTE, NULL,
@@ -54,6 +55,8 @@ static int get_template(const struct json_at *at, json_t *v, void *target, const
 const struct json_field spec_vm_fields[] = {
 	{ "kernel", json_get_object, 0, 0, kernel_fields, "the guest's kernel" },
 	{ "hwConfig", json_get_object, 0, 0, hardware_fields, "the machine" },
+	{ "dax", json_get_int, VM(dax), 0, &dax_range,
+	  "ours: bytes of address space in which large files of folders are the host's page cache, in place; absent: 0" },
 	{ "ksm", json_get_bool, VM(ksm), 0, NULL,
 	  "ours: the host may merge its memory with that of other machines (KSM); absent: false" },
 	{ "template", get_template, VM(template), 0, NULL,

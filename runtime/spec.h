@@ -190,6 +190,7 @@ struct spec_vm {
 	char *hypervisor_path;		/* NULL: our own monitor */
 	struct str_list hypervisor_parameters;
 	int64_t vcpus, memory;		/* SPEC_UNSET: as linux.resources has it; memory in bytes */
+	int64_t dax;			/* bytes of address space in which files are the host's page cache, 0: none */
 	bool ksm;			/* the host may merge its memory */
 	enum spec_template template;
 };

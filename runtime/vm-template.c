@@ -97,7 +97,7 @@ static int key_make(struct about *about, int monitor)
 	const struct vm_config *c = about->config;
 	cleanup_free char *kernel = NULL, *initrd = NULL, *program = NULL;
 	struct utsname host;
-	uint64_t cpu = 0, hash;
+	uint64_t cpu = 0, window = 0, hash;
 	int r = identity(c->kernel_fd, "kernel", &kernel);
 
 	if (r == 0)
@@ -106,10 +106,12 @@ static int key_make(struct about *about, int monitor)
 		r = identity(monitor, "monitor", &program);
 	if (r == 0)
 		r = uname(&host) < 0 ? fail(errno, "ask for the kernel's release") : processor(c->kvm_fd, &cpu);
+	for (unsigned int i = 0; i < VM_TEMPLATE_DEVICES; i++)
+		window += c->devices[i].window;
 	if (r == 0)
-		r = str_format(&about->key, "%s\n%s\n%s\nhost %s %s\nprocessor %016llx\nvcpus %u\nmemory %llu\n%s\n", kernel, initrd,
+		r = str_format(&about->key, "%s\n%s\n%s\nhost %s %s\nprocessor %016llx\nvcpus %u\nmemory %llu\nwindow %llu\n%s\n", kernel, initrd,
 			       program, host.release, host.version, (unsigned long long)cpu, c->vcpus,
-			       (unsigned long long)c->memory, c->cmdline);
+			       (unsigned long long)c->memory, (unsigned long long)window, c->cmdline);
 	if (r < 0)
 		return r;
 	if (strlen(about->key) > KEY_MAX)

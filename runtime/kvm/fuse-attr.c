@@ -30,7 +30,7 @@ static int answer_attr(struct fuse_call *call, int fd)
 	} else {
 		if (fstatat(fd, "", &st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0)
 			return -errno;
-		fuse_attr_fill(&st, &out.attr);
+		fuse_attr_fill(call->fuse, &st, &out.attr);
 	}
 	memcpy(call->out, &out, sizeof(out));
 	return sizeof(out);

@@ -14,7 +14,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-enum { NODES_FIRST = 256, HANDLES_FIRST = 64, BLOCK = 4096 };
+enum { NODES_FIRST = 256, HANDLES_FIRST = 64, BLOCK = 4096, DAX_LEAST = 65536 };
 
 /* Ids: 1 is the synthetic root, node i of the table is i + FUSE_NODE_ROOT; entry 0 is never used. */
 struct fuse_node *fuse_node(struct fuse *fuse, uint64_t id)
@@ -148,7 +148,7 @@ int fuse_node_enter(struct fuse *fuse, int fd, uint32_t share, struct fuse_entry
 		.entry_valid = FUSE_VALID_S,
 		.attr_valid = FUSE_VALID_S,
 	};
-	fuse_attr_fill(&st, &ret->attr);
+	fuse_attr_fill(fuse, &st, &ret->attr);
 	return 0;
 }
 
@@ -192,7 +192,7 @@ int fuse_child_open(const struct fuse_node *parent, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
-void fuse_attr_fill(const struct stat *st, struct fuse_attr *ret)
+void fuse_attr_fill(const struct fuse *fuse, const struct stat *st, struct fuse_attr *ret)
 {
 	*ret = (struct fuse_attr){
 		.ino = st->st_ino,
@@ -212,6 +212,8 @@ void fuse_attr_fill(const struct stat *st, struct fuse_attr *ret)
 			(minor(st->st_rdev) & ~0xffU) << 12,
 		/* not the host's: the guest can map files only when it is a page */
 		.blksize = BLOCK,
+		/* what is smaller is copied as quickly as it is mapped */
+		.flags = fuse->dax && S_ISREG(st->st_mode) && st->st_size >= DAX_LEAST ? FUSE_ATTR_DAX : 0,
 	};
 }
 

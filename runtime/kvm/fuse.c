@@ -65,11 +65,15 @@ static int op_init(struct fuse_call *call)
 				 FUSE_CACHE_SYMLINKS |
 				 (call->fuse->window.size > 0 ? FUSE_MAP_ALIGNMENT : 0);
 	const struct fuse_init_in *in = (const void *)call->args;
+	/* Which file is read in place each file says (fuse_attr_fill()). */
+	const bool dax = call->fuse->window.size > 0 && in->flags & FUSE_INIT_EXT && call->args_size >= sizeof(*in) &&
+			 in->flags2 & FUSE_HAS_INODE_DAX >> 32;
 	struct fuse_init_out out = {
 		.major = FUSE_KERNEL_VERSION,
 		.minor = FUSE_KERNEL_MINOR_VERSION,
 		.max_readahead = in->max_readahead,
-		.flags = offered & in->flags,
+		.flags = (offered & in->flags) | (dax ? FUSE_INIT_EXT : 0),
+		.flags2 = dax ? FUSE_HAS_INODE_DAX >> 32 : 0,
 		.max_background = 64,
 		.congestion_threshold = 48,
 		.max_write = WRITE_MAX,
@@ -82,6 +86,7 @@ static int op_init(struct fuse_call *call)
 		return -EPROTO;
 	fuse_reset(call->fuse);
 	call->fuse->started = true;
+	call->fuse->dax = dax;
 	memcpy(call->out, &out, sizeof(out));
 	return sizeof(out);
 }

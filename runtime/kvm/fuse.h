@@ -70,6 +70,7 @@ struct fuse {
 	unsigned int share_count;
 	struct fuse_window window;
 	bool started; /* INIT was seen */
+	bool dax;     /* and the guest takes a file's word for whether it is to be mapped */
 	struct fuse_node *nodes;
 	uint32_t node_room, node_free; /* node_free 0: none */
 	uint32_t *buckets;
@@ -172,7 +173,7 @@ void fuse_nodes_drop(struct fuse *fuse);
 int fuse_child_open(const struct fuse_node *parent, const char *name);
 
 /* fuse_attr_fill() - attributes as they go to the guest. */
-void fuse_attr_fill(const struct stat *st, struct fuse_attr *ret);
+void fuse_attr_fill(const struct fuse *fuse, const struct stat *st, struct fuse_attr *ret);
 
 /*
  * fuse_handle_new() - a number for an open file

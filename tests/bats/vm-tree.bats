@@ -49,3 +49,48 @@ LISTING='cd "$0" && find . ! -type l -exec stat -c "%n %f %s %h %u %g %Y" {} + |
 	busybox sh -c "$LISTING" "$BATS_TEST_TMPDIR/copy" >"$BATS_TEST_TMPDIR/copied"
 	cmp "$BATS_TEST_TMPDIR/outside" "$BATS_TEST_TMPDIR/copied"
 }
+
+# bats test_tags=lab, vm, full
+@test "vm.dax: large files are the host's page cache in place, on both sides at once, for a copy of a template too" {
+	vm_setup
+	mkdir vol
+	head -c 24M /dev/urandom >vol/large
+	cp "$(command -v busybox)" vol/busybox
+	echo small >vol/small
+	payload 'before=$(awk "/^Cached:/ { print \$2 }" /proc/meminfo); cat /vol/large >/dev/null; after=$(awk "/^Cached:/ { print \$2 }" /proc/meminfo)
+		[ $((after - before)) -gt 20000 ]' ".mounts += [{ destination: \"/vol\", type: \"bind\", source: \"$PWD/vol\", options: [\"bind\"] }] | .vm = {}"
+	LIMIT=150 run -0 nacelle run -b "$BUNDLE" "$ID"
+	payload 'cached() { awk "/^Cached:/ { print \$2 }" /proc/meminfo; }
+		before=$(cached); sha256sum </vol/large; after=$(cached); echo $((after - before)); cat /vol/small
+		/vol/busybox echo runs; read line; dd if=/vol/large bs=6 count=1 2>/dev/null; echo
+		echo inside | dd of=/vol/large bs=1 seek=4096 conv=notrunc 2>/dev/null; sync; read line; exit 7' \
+		".mounts += [{ destination: \"/vol\", type: \"bind\", source: \"$PWD/vol\", options: [\"bind\"] }] | .vm = { dax: 268435456 }"
+	for n in 1 2; do
+		sum=$(sha256sum <vol/large)
+		mkfifo "in-$n"
+		LIMIT=150 nacelle run -i -b "$BUNDLE" "$ID" <"in-$n" >"out-$n" &
+		job=$!
+		exec {hold}>"in-$n"
+		until_true 100 grep -q runs "out-$n"
+		[ "$(sed -n 1p "out-$n")" = "$sum" ]
+		# nothing of it was copied, as without the window
+		[ "$(sed -n 2p "out-$n")" -lt 4000 ]
+		grep -q 'vol/large\|/large$' "/proc/$(pgrep -P "$(init_pid)")/maps"
+		# the host writes, the guest sees it; and the other way round
+		printf 'host-%s' "$n" | dd of=vol/large conv=notrunc status=none
+		echo >&"$hold"
+		until_true 30 grep -q "host-$n" "out-$n"
+		until_true 30 sh -c 'dd if=vol/large bs=1 skip=4096 count=6 status=none | grep -q inside'
+		echo >&"$hold"
+		status=0; wait "$job" || status=$?; [ "$status" = 7 ]
+		exec {hold}>&-
+	done
+	payload true '.vm = { dax: -1 }'
+	run -125 nacelle run -b "$BUNDLE" "$ID"
+	has vm.dax
+	one_line
+	cp /bin/true qemu-system-x86_64
+	payload true ".vm = { dax: 2097152, hypervisor: { path: \"$PWD/qemu-system-x86_64\" } }"
+	run -125 nacelle run -b "$BUNDLE" "$ID"
+	has "vm.dax: not with vm.hypervisor.path"
+}

@@ -447,6 +447,45 @@ static void test_listing_goes_on_while_names_are_removed(void)
 	CHECK_INT(removed, NAMES);
 }
 
+/* Only a guest that asks file by file is told, and only where there is a window. */
+static void test_large_files_are_to_be_mapped(void)
+{
+	struct fuse_init_in in = {
+		.major = 7, .minor = 37, .flags = 0xffffffff, .flags2 = FUSE_HAS_INODE_DAX >> 32, .max_readahead = 4096,
+	};
+	const struct {
+		bool window, asked;
+		off_t size;
+		bool dax;
+	} cases[] = {
+		{ true, true, 65536, true }, { true, true, 65535, false }, { true, false, 65536, false }, { false, true, 65536, false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fuse_init_out out;
+		struct fuse_entry_out entry;
+		int fd;
+
+		server_new();
+		fd = openat(t.top, "rw/file", O_RDWR);
+		CHECK_INT(ftruncate(fd, cases[i].size), 0);
+		(void)close(fd);
+		if (!cases[i].window) {
+			(void)munmap(t.fuse->window.host, WINDOW);
+			t.fuse->window = (struct fuse_window){ .size = 0 };
+		}
+		in.flags2 = cases[i].asked ? FUSE_HAS_INODE_DAX >> 32 : 0;
+		CHECK(ask(FUSE_INIT, 0, &in, sizeof(in)) > 0);
+		memcpy(&out, payload(), sizeof(out));
+		CHECK(!(out.flags & FUSE_INIT_EXT) == !(cases[i].window && cases[i].asked));
+		CHECK(ask(FUSE_LOOKUP, share("rw"), "file", 5) > 0);
+		memcpy(&entry, payload(), sizeof(entry));
+		CHECK(!(entry.attr.flags & FUSE_ATTR_DAX) == !cases[i].dax);
+	}
+	/* The next test has a window again. */
+	server_new();
+}
+
 static void test_mappings_stay_in_the_window(void)
 {
 	static const struct {
@@ -563,6 +602,7 @@ int main(void)
 		TEST(test_many_nodes),
 		TEST(test_listing_tells_all_names_once),
 		TEST(test_listing_goes_on_while_names_are_removed),
+		TEST(test_large_files_are_to_be_mapped),
 		TEST(test_mappings_stay_in_the_window),
 		TEST(test_headers_that_lie),
 		TEST(test_noise),
