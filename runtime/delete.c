@@ -376,7 +376,7 @@ static int delete_recorded(const struct container_place *place, struct state_dir
 		r = volumes_release(place, dir, state, id, state->volumes_go);
 	if (r == 0)
 		r = image_root_release(&state->annotations, state->image_store, place->root, id);
-	return r < 0 ? r : state_remove(dir, id);
+	return r < 0 ? r : state_remove(dir, id, state->phase == PHASE_RUNNING && !state->keeper_pid);
 }
 
 int kept_end(const struct container_place *place, const char *id, struct state_dir *ret_dir, struct state *ret_state)
@@ -463,7 +463,7 @@ static int delete_unrecorded(const struct container_place *place, struct state_d
 	if (r == 0)
 		r = image_root_release(NULL, NULL, place->root, id);
 	state_done(&state);
-	return r < 0 ? r : state_remove(dir, id);
+	return r < 0 ? r : state_remove(dir, id, false);
 }
 
 static int delete_any(const struct container_place *place, const char *id, bool force, bool whole)

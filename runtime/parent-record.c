@@ -123,7 +123,7 @@ static int record_remove(struct parent *p)
 {
 	if (image_root_release(&p->state.annotations, p->state.image_store, p->place->root, p->options->id) < 0)
 		log_warn("%s, ignoring", fail_text());
-	return state_remove(&p->dir, p->options->id);
+	return state_remove(&p->dir, p->options->id, false);
 }
 
 /* It has ended, as before; also when what was there was itself never finished. */

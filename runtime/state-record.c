@@ -14,6 +14,7 @@
 
 #include "runtime/base/fd.h"
 #include "runtime/base/json.h"
+#include "runtime/base/moment.h"
 
 static const struct json_name phase_names[] = {
 	{ "creating", PHASE_CREATING },
@@ -204,15 +205,10 @@ bool state_is_stale(const struct state *state)
 
 char *state_now(void)
 {
-	char *text = NULL;
+	char *copy = NULL, text[MOMENT_SIZE];
 	struct timespec now;
-	struct tm utc;
 
 	(void)clock_gettime(CLOCK_REALTIME, &now);
-	if (!gmtime_r(&now.tv_sec, &utc))
-		return NULL;
-	if (str_format(&text, "%04d-%02d-%02dT%02d:%02d:%02d.%09ldZ", utc.tm_year + 1900, utc.tm_mon + 1,
-		       utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, now.tv_nsec) < 0)
-		return NULL;
-	return text;
+	moment_text(&now, text);
+	return str_copy(&copy, text) < 0 ? NULL : copy;
 }

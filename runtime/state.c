@@ -220,12 +220,13 @@ void state_close(struct state_dir *dir)
 	*dir = (struct state_dir)STATE_DIR_NONE;
 }
 
-int state_remove(struct state_dir *dir, const char *id)
+int state_remove(struct state_dir *dir, const char *id, bool plain)
 {
-	/* What a plain container has, without reading the folder; the record last, so that a killed removal can be done again. */
-	static const char *const usual[] = { "config.json", "start.sock", "vm.sock", "exit", "note", "keeper.sock", "health.json", "state.json" };
+	/* Without reading the folder; the record last, so that a killed removal can be done again. */
+	static const char *const usual[] = { "start.sock", "vm.sock", "exit", "note", "keeper.sock", "health.json", "config.json", "state.json" };
+	enum { PLAIN = 2 };
 
-	for (size_t i = 0; i < ARRAY_SIZE(usual); i++)
+	for (size_t i = plain ? ARRAY_SIZE(usual) - PLAIN : 0; i < ARRAY_SIZE(usual); i++)
 		(void)unlinkat(dir->fd, usual[i], 0);
 	if (unlinkat(dir->root, id, AT_REMOVEDIR) == 0 || errno == ENOENT)
 		return 0;

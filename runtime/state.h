@@ -117,8 +117,8 @@ bool state_is_readable(const struct state_dir *dir);
 /* state_is_stale() - written before this boot. */
 bool state_is_stale(const struct state *state);
 
-/* state_remove() - the folder and all that stands in it. Return: 0 or a recorded failure. */
-int state_remove(struct state_dir *dir, const char *id);
+/* state_remove() - the folder and all that stands in it. @plain: most likely its two documents alone. Return: 0 or a recorded failure. */
+int state_remove(struct state_dir *dir, const char *id, bool plain);
 
 /*
  * state_list() - ids of all containers under @root, sorted

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "runtime/base/fd.h"
+#include "runtime/base/moment.h"
 #include "runtime/base/str.h"
 
 enum {
@@ -64,17 +65,12 @@ bool log_is_debug(void)
 	return out.level == LOG_LEVEL_DEBUG;
 }
 
-/* Now, as RFC 3339 has it. */
-static void time_text(char *buf, size_t size)
+static void time_text(char buf[MOMENT_SIZE])
 {
 	struct timespec now = { .tv_sec = 0 };
-	struct tm utc = { .tm_year = 70 };
-	size_t n;
 
 	(void)clock_gettime(CLOCK_REALTIME, &now);
-	(void)gmtime_r(&now.tv_sec, &utc);
-	n = strftime(buf, size, "%Y-%m-%dT%H:%M:%S", &utc);
-	(void)snprintf(buf + n, size - n, ".%09ldZ", now.tv_nsec);
+	moment_text(&now, buf);
 }
 
 /* Append @text as the inside of a JSON string, as much as fits in @size. Return: bytes written. */
@@ -105,12 +101,12 @@ static size_t json_escape(char *buf, size_t size, const char *text)
 static size_t line_framed(char line[LINE_MAX_SIZE], bool json, enum log_level level,
 			  const char *text)
 {
-	char shown[TEXT_MAX], now[FRAME_END_MAX];
+	char shown[TEXT_MAX], now[MOMENT_SIZE];
 	int n;
 
 	/* First to UTF-8 without control characters, which any JSON reader takes. */
 	(void)str_printable(shown, sizeof(shown), text);
-	time_text(now, sizeof(now));
+	time_text(now);
 	if (json)
 		n = snprintf(line, LINE_MAX_SIZE, "{\"level\":\"%s\",\"msg\":\"",
 			     level_names[level]);

@@ -141,15 +141,42 @@ int moment_read(const char *text, const struct timespec *now, struct timespec *r
 	return 0;
 }
 
+struct date {
+	uint64_t year;
+	unsigned int month, day;
+};
+
+/*
+ * gmtime_r(3) reads the file of the local time zone before anything else, in each start of a container. Days are counted from a
+ * 1 March of a year that 400 divides: a leap day is then the last one of a year, of four, of a hundred or of four hundred years.
+ */
+static struct date date_of(uint64_t days_since_1970)
+{
+	enum { YEAR = 365, FOUR = 4 * YEAR + 1, CENTURY = 25 * FOUR - 1, ALL = 4 * CENTURY + 1, MARCH_0000 = 719468 };
+	uint64_t days = days_since_1970 + MARCH_0000, in_all = days % ALL;
+	uint64_t centuries = in_all / CENTURY < 3 ? in_all / CENTURY : 3, in_century = in_all - centuries * CENTURY;
+	uint64_t fours = in_century / FOUR, in_four = in_century % FOUR, years = in_four / YEAR < 3 ? in_four / YEAR : 3;
+	unsigned int day = (unsigned int)(in_four - years * YEAR);
+	/* 31 30 31 30 31, twice and once more: 153 days are five months */
+	unsigned int month = (5 * day + 2) / 153;
+
+	return (struct date){
+		.year = days / ALL * 400 + centuries * 100 + fours * 4 + years + (month >= 10),
+		.month = month < 10 ? month + 3 : month - 9,
+		.day = day - (153 * month + 2) / 5 + 1,
+	};
+}
+
 void moment_text(const struct timespec *moment, char buf[MOMENT_SIZE])
 {
-	struct tm tm = { .tm_year = 0 };
+	uint64_t seconds = moment->tv_sec > 0 ? (uint64_t)moment->tv_sec : 0;
+	struct date date = date_of(seconds / 86400);
+	unsigned int rest = (unsigned int)(seconds % 86400);
 
 	/* What is beyond four digits of a year is later than all that is logged. */
-	if (!gmtime_r(&moment->tv_sec, &tm) || tm.tm_year > 8099)
+	if (date.year > 9999)
 		(void)strcpy(buf, "9999-12-31T23:59:59.999999999Z");
 	else
-		(void)snprintf(buf, MOMENT_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%09luZ", (unsigned int)(tm.tm_year + 1900) % 10000,
-			       (unsigned int)(tm.tm_mon + 1) % 100, (unsigned int)tm.tm_mday % 100, (unsigned int)tm.tm_hour % 100,
-			       (unsigned int)tm.tm_min % 100, (unsigned int)tm.tm_sec % 100, (unsigned long)moment->tv_nsec % 1000000000);
+		(void)snprintf(buf, MOMENT_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%09luZ", (unsigned int)date.year % 10000, date.month % 100,
+			       date.day % 100, rest / 3600 % 100, rest / 60 % 60, rest % 60, (unsigned long)moment->tv_nsec % 1000000000);
 }

@@ -77,6 +77,24 @@ static void test_texts_compare_as_moments_do(void)
 	}
 }
 
+/* Every day of the 400 years after 1970, and some of each later one. */
+static void test_dates_are_those_of_the_c_library(void)
+{
+	for (time_t day = 0; day < 2932896; day += day < 146097 ? 1 : 59) {
+		const struct timespec moment = { .tv_sec = day * 86400 + day % 86400, .tv_nsec = day };
+		char text[MOMENT_SIZE], theirs[64];
+		struct tm tm;
+
+		moment_text(&moment, text);
+		(void)gmtime_r(&moment.tv_sec, &tm);
+		(void)strftime(theirs, sizeof(theirs), "%Y-%m-%dT%H:%M:%S", &tm);
+		if (strncmp(text, theirs, strlen(theirs)) != 0) {
+			CHECK_STR(text, theirs);
+			return;
+		}
+	}
+}
+
 int main(void)
 {
 	(void)setenv("TZ", "UTC", 1);
@@ -84,6 +102,7 @@ int main(void)
 		TEST(test_times_are_read),
 		TEST(test_what_is_no_time_is_refused),
 		TEST(test_texts_compare_as_moments_do),
+		TEST(test_dates_are_those_of_the_c_library),
 		{ NULL, NULL },
 	});
 }
