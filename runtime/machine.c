@@ -228,6 +228,8 @@ static int hardware_choose(struct machine *m, const struct bundle *bundle)
 	/* So does a page's of an image, or of files, that it reads in place. */
 	if (vm->memory == SPEC_UNSET)
 		m->config.memory = memory_round((int64_t)(m->config.memory + (m->pmem ? m->image_bytes / 64 : 0)) + vm->dax / 64);
+	if ((uint64_t)vm->dax / 64 > m->config.memory / 2)
+		return fail_plain(ERANGE, "vm.dax: the records of its pages, a 64th of it, would take more than half of the memory");
 	return m->config.memory > VM_MEMORY_MAX ?
 		fail_plain(ERANGE, "vm.hwConfig.memory: at most %llu bytes", (unsigned long long)VM_MEMORY_MAX) : 0;
 }

@@ -79,11 +79,13 @@ int spec_get_vm(const struct json_at *at, json_t *v, void *target, const struct 
 	return json_object_read(at, v, field->arg, 0, vm);
 }
 
-/* Return: the document's section, or NULL and a recorded failure. */
-static json_t *section(const struct spec *spec, const char *option)
+/* Return: the document's section, which is to be changed, or NULL and a recorded failure. */
+static json_t *section(struct spec *spec, const char *option)
 {
-	if (spec->vm.set)
+	if (spec->vm.set) {
+		free(steal_ptr(&spec->text));
 		return json_object_get(spec->json, "vm");
+	}
 	(void)fail_plain(EINVAL, "%s is about a virtual machine, and this container has none (\"vm\", --vm)", option);
 	return NULL;
 }

@@ -40,10 +40,11 @@ static void say_live(void *arg, const char *what, const char *digest, int64_t si
 static void passed_by(void *arg, const char *mirror, const char *why)
 {
 	const struct settings *settings = arg;
-	char shown[STR_QUOTE_SIZE];
+	char shown[STR_QUOTE_SIZE], reason[1024];
 
 	if (!settings->quiet)
-		(void)fprintf(stderr, "%smirror %s: %s\n", is_live(settings) ? "\r\033[K" : "", str_quote(shown, mirror), why);
+		(void)fprintf(stderr, "%smirror %s: %s\n", is_live(settings) ? "\r\033[K" : "", str_quote(shown, mirror),
+			      str_printable(reason, sizeof(reason), why));
 }
 
 static int mirrors_read(const struct settings *settings, const char *registry, struct str_list *ret)

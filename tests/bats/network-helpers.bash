@@ -138,7 +138,7 @@ address()
 # world - all that a container's network may leave on the host
 world()
 {
-	host bash -c 'ip -br link | awk "{ print \$1 }"; ip route; ip -6 route; nft list ruleset
+	host bash -c 'ip -br link | awk "{ print \$1 }"; { ip route; ip -6 route; } | sed "s/ linkdown//"; nft list ruleset
 		cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding'
 }
 network_nothing_left()

@@ -85,10 +85,12 @@ LISTING='cd "$0" && find . ! -type l -exec stat -c "%n %f %s %h %u %g %Y" {} + |
 		status=0; wait "$job" || status=$?; [ "$status" = 7 ]
 		exec {hold}>&-
 	done
-	payload true '.vm = { dax: -1 }'
-	run -125 nacelle run -b "$BUNDLE" "$ID"
-	has vm.dax
-	one_line
+	for wrong in '{ dax: -1 }' '{ dax: 68719476736, hwConfig: { memory: 268435456 } }'; do
+		payload true ".vm = $wrong"
+		run -125 nacelle run -b "$BUNDLE" "$ID"
+		has vm.dax
+		one_line
+	done
 	cp /bin/true qemu-system-x86_64
 	payload true ".vm = { dax: 2097152, hypervisor: { path: \"$PWD/qemu-system-x86_64\" } }"
 	run -125 nacelle run -b "$BUNDLE" "$ID"

@@ -99,6 +99,25 @@ static void test_a_file_counts_paths_from_its_folder(void)
 	bundle_done(&bundle);
 }
 
+/* It is kept so; what a flag changes behind the reading is no more what was written. */
+static void test_a_document_is_as_it_was_written(void)
+{
+	struct bundle bundle;
+
+	put("b/config.json", "{ 'ociVersion': '1.0.2',\n 'root': { 'path': 'r' }, 'odd': [ 1, 'a b' ], 'vm': {},\n 'linux': { 'namespaces': [ { 'type': 'mount' } ] } }\n");
+	if (!tap_check(bundle_load_folder("b", NULL, &bundle) == 0, __FILE__, __LINE__, "%s", fail_text()))
+		return;
+	CHECK_STR(bundle.spec->text, "{\"ociVersion\":\"1.0.2\",\"root\":{\"path\":\"r\"},\"odd\":[1,\"a b\"],\"vm\":{},"
+				     "\"linux\":{\"namespaces\":[{\"type\":\"mount\"}]}}");
+	CHECK_INT(spec_vm_template(bundle.spec, false), 0);
+	CHECK(!bundle.spec->text && json_is_false(json_object_get(json_object_get(bundle.spec->json, "vm"), "template")));
+	bundle_done(&bundle);
+	put("b/short.json", "{'args': ['a'], 'layers': ['./l']}");
+	CHECK_INT(bundle_load_file("b/short.json", NULL, &bundle), 0);
+	CHECK(!bundle.spec->text);
+	bundle_done(&bundle);
+}
+
 static void test_standard_input(void)
 {
 	int saved = dup(STDIN_FILENO);
@@ -211,6 +230,7 @@ int main(void)
 		TEST(test_messages_begin_with_the_file),
 		TEST(test_what_is_not_there),
 		TEST(test_a_file_counts_paths_from_its_folder),
+		TEST(test_a_document_is_as_it_was_written),
 		TEST(test_standard_input),
 		TEST(test_the_configuration_is_judged),
 		TEST(test_an_unknown_key_of_the_configuration),
