@@ -189,6 +189,7 @@ static const struct step prepare_steps[] = {
 	{ "mount the rest",             rest_mount         },
 	{ "enable cgroup controllers",  controllers_enable },
 	{ "make links",                 links_make         },
+	{ "mount the shares",           shares_mount       }, /* a template has none below; its clones have theirs */
 };
 
 int in_vm_prepare(void)
@@ -198,12 +199,7 @@ int in_vm_prepare(void)
 
 int in_vm_attach(const struct in_vm_slots *slots)
 {
-	int r = shares_mount();
+	int r = slots->count > 0 && slots->first >= slots->count ? 0 : in_vm_disks_make();
 
-	if (r < 0)
-		return fail_in(r, "mount the shares");
-	if (slots->count > 0 && slots->first >= slots->count)
-		return 0;
-	r = in_vm_disks_make();
 	return r < 0 ? fail_in(r, "make nodes for disks") : 0;
 }

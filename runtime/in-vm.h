@@ -39,7 +39,7 @@ int in_vm_born(struct in_vm_slots *ret);
 int in_vm_slots_bind(const struct in_vm_slots *slots);
 
 /*
- * in_vm_attach() - the host's folders and disks, when their devices are there
+ * in_vm_attach() - the host's disks, when their devices are there
  * @slots: of a clone; one without devices of its own has no disk, and to look for some would cost it half a megabyte of the kernel's
  *
  * Return: 0 or a recorded failure.

@@ -91,6 +91,13 @@ static int op_init(struct fuse_call *call)
 	return sizeof(out);
 }
 
+void fuse_resume(struct fuse *fuse)
+{
+	fuse->started = true;
+	/* A kernel that has not asked for it looks at no file's word. */
+	fuse->dax = fuse->window.size > 0;
+}
+
 static int op_destroy(struct fuse_call *call)
 {
 	fuse_reset(call->fuse);

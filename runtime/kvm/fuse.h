@@ -102,6 +102,12 @@ struct fuse_call {
 
 /* fuse_reset() - forget all inodes and handles, as after an unmount. */
 void fuse_reset(struct fuse *fuse);
+/*
+ * fuse_resume() - serve a guest that has mounted already, as part of a template
+ *
+ * It knows the root and nothing below it: a template has no shares.
+ */
+void fuse_resume(struct fuse *fuse);
 /* fuse_done() - release all but the shares' descriptors and the window. */
 void fuse_done(struct fuse *fuse);
 

@@ -31,6 +31,8 @@ static void fs_kick(struct virtio *v, unsigned int queue)
 	struct fs *fs = container_of(v, struct fs, v);
 	struct virtq *q = &v->queues[queue].q;
 
+	if (v->restored && !fs->fuse.started)
+		fuse_resume(&fs->fuse);
 	while (virtq_next(q, &v->chain) == VIRTQ_CHAIN) {
 		virtq_push(q, v->chain.head, (uint32_t)fuse_serve(&fs->fuse, &v->chain));
 		virtio_notify(v, queue);

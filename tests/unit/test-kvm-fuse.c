@@ -159,6 +159,10 @@ static void test_nothing_before_the_start(void)
 	CHECK_INT(ask(FUSE_LOOKUP, FUSE_NODE_ROOT, "rw", 3), -EIO);
 	CHECK(start() > 0);
 	CHECK(share("rw") > FUSE_NODE_ROOT);
+	/* a copy of a machine that has started it already */
+	server_new();
+	fuse_resume(t.fuse);
+	CHECK(share("rw") > FUSE_NODE_ROOT);
 }
 
 /* An older driver, or a lying one, has less room for the answer than the protocol has grown to. */
