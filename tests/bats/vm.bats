@@ -50,13 +50,17 @@ load vm-helpers
 @test "every exit status and every signal of what runs in a virtual machine is told" {
 	vm_setup
 	payload true '.vm = {} | .process.args = ["sh", "-c", "exit $STATUS"] | .process.env += ["STATUS=0"]'
-	for status in {0..255}; do
+	for status in 0 1 2 125 126 127 128 129 137 143 254 255; do
 		jq --arg status "STATUS=$status" '.process.env[-1] = $status' "$BUNDLE/config.json" >new && mv new "$BUNDLE/config.json"
 		run "-$status" nacelle run -b "$BUNDLE" "$ID"
 		[ -z "$output" ]
 	done
 	vm_detach 'exec sleep 1000'
-	for signal in {1..16} 24 25 26 27 29 30 31 34 64; do
+	for status in {0..255}; do
+		run "-$status" nacelle exec "$ID" sh -c "exit $status"
+	done
+	# but 3, which this shell ignores
+	for signal in 1 2 {4..16} 24 25 26 27 29 30 31 34 64; do
 		run "-$((128 + signal))" nacelle exec "$ID" sh -c "kill -$signal \$\$"
 	done
 }
