@@ -12,7 +12,7 @@ load network-helpers
 machine()
 {
 	keeps
-	spec_file "{ args: [\"sh\", \"-c\", \"answer 80 & echo ready; wait\"], vm: {}, memory: \"64M\" } + $2"
+	spec_file "{ args: [\"sh\", \"-c\", \"answer 80 & until answer 127.0.0.1 80 x >/dev/null 2>&1; do sleep 0.1; done; echo ready; wait\"], vm: {}, memory: \"64M\" } + $2"
 	LIMIT=200 nacelle run -d --name "$1" "${@:3}" "$SPEC" >/dev/null
 	until_true 200 log_of_has "$1" ready
 }
@@ -151,7 +151,7 @@ asked()
 	mac=$(run_in ip -br link show eth0 | awk '{ print $3 }')
 	before=$(run_in ip -o addr show dev eth0 scope global)
 	# asked for by an annotation, as an engine can
-	payload 'answer 80 & echo ready; wait' ".root.path = \"$BATS_FILE_TMPDIR/rootfs\" | .annotations[\"run.oci.handler\"] = \"krun\" |
+	payload 'answer 80 & until answer 127.0.0.1 80 x >/dev/null 2>&1; do sleep 0.1; done; echo ready; wait' ".root.path = \"$BATS_FILE_TMPDIR/rootfs\" | .annotations[\"run.oci.handler\"] = \"krun\" |
 		.linux.namespaces |= map(if .type == \"network\" then .path = \"/proc/$NS_PID/ns/net\" else . end)"
 	for ((n = 0; n < 2; n++)); do
 		keeps

@@ -84,7 +84,7 @@ qemu_pid()
 	vm_setup
 	network net --subnet 10.77.1.0/24
 	keeps
-	spec_file "$(jq -n --arg qemu "$QEMU" '{ args: ["sh", "-c", "answer 80 & echo ready; wait"], memory: "64M",
+	spec_file "$(jq -n --arg qemu "$QEMU" '{ args: ["sh", "-c", "answer 80 & until answer 127.0.0.1 80 x >/dev/null 2>&1; do sleep 0.1; done; echo ready; wait"], memory: "64M",
 		vm: { hypervisor: { path: $qemu } } }')"
 	LIMIT=200 nacelle run -d --name "$ID" --network net:ip=10.77.1.9 "$SPEC" >/dev/null
 	until_true 200 log_has ready
