@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "runtime/base/fd.h"
@@ -136,7 +137,7 @@ int network_record_write(int dir, const struct network *n)
 	cleanup_free char *text = v ? json_text(v) : NULL, *file = NULL;
 	int r = text ? str_format(&file, "%s.json", n->name) : fail(ENOMEM, "record network '%s'", n->name);
 
-	return r < 0 ? r : fd_replace_file(dir, file, text, strlen(text), 0600);
+	return r < 0 ? r : fd_replace_file_synced(dir, file, text, strlen(text), 0600);
 }
 
 /* --- leases ---------------------------------------------------------------------------------------- */
@@ -234,9 +235,11 @@ int network_leases_read(struct network_book *book)
 	struct leases_text t = { .version = 0 };
 	cleanup_json json_t *v = NULL;
 	char now[PROC_BOOT_ID_SIZE];
+	struct stat st;
 	int r;
 
-	if (faccessat(book->dir, ".leases.json", F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+	/* It is written at each start, and so not synced: after a loss of power it may be empty, and all leases are over then anyway. */
+	if (fstatat(book->dir, ".leases.json", &st, AT_SYMLINK_NOFOLLOW) < 0 ? errno == ENOENT : S_ISREG(st.st_mode) && st.st_size == 0)
 		return 0;
 	r = json_read_at(book->dir, ".leases.json", NULL, &v);
 	if (r == 0)

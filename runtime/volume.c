@@ -146,7 +146,8 @@ static int folder_fill(int folder, json_t *labels, bool anonymous, uid_t uid, gi
 		return fail(errno, "set the mode of '_data'");
 	if ((uid != geteuid() || gid != getegid()) && fchownat(folder, "_data", uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
 		return fail(errno, "give '_data' to %u:%u", uid, gid);
-	r = fd_replace_file(folder, "volume.json", text, strlen(text), 0600);
+	/* What is in it is somebody's data: it must not be nobody's after a loss of power. */
+	r = fd_replace_file_synced(folder, "volume.json", text, strlen(text), 0600);
 	return r < 0 ? r : fd_replace_file(folder, "fill", "new\n", 4, 0600);
 }
 

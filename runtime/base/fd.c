@@ -179,9 +179,9 @@ int fd_read_file(int dir, const char *file, char **ret_text)
 	return r < 0 ? fail(-r, "read '%s'", file) : 0;
 }
 
-/* Write what @fd was made for and put it in place of @file. */
+/* Write what @fd was made for and put it in place of @file. @synced: what it holds is on the disk before it has its name, and that, too. */
 static int replace_with(int dir, int fd, const char *temp, const char *file, const void *data,
-			size_t size, mode_t mode)
+			size_t size, mode_t mode, bool synced)
 {
 	int r = fd_write_all(fd, data, size);
 
@@ -190,12 +190,16 @@ static int replace_with(int dir, int fd, const char *temp, const char *file, con
 	/* The owner's bits pass any sensible umask; the others' must be set for certain. */
 	if ((mode & ~0600U) && fchmod(fd, mode) < 0)
 		return fail(errno, "set the mode of '%s'", temp);
+	if (synced && fsync(fd) < 0)
+		return fail(errno, "bring '%s' to the disk", temp);
 	if (renameat(dir, temp, dir, file) < 0)
 		return fail(errno, "rename '%s' to '%s'", temp, file);
+	if (synced && fsync(dir) < 0)
+		return fail(errno, "bring the name '%s' to the disk", file);
 	return 0;
 }
 
-int fd_replace_file(int dir, const char *file, const void *data, size_t size, mode_t mode)
+static int replace(int dir, const char *file, const void *data, size_t size, mode_t mode, bool synced)
 {
 	const char *slash = strrchr(file, '/'), *base = slash ? slash + 1 : file;
 	int r;
@@ -213,12 +217,22 @@ int fd_replace_file(int dir, const char *file, const void *data, size_t size, mo
 			continue;
 		if (fd < 0)
 			return fail(errno, "create '%s'", temp);
-		r = replace_with(dir, fd, temp, file, data, size, mode);
+		r = replace_with(dir, fd, temp, file, data, size, mode, synced);
 		if (r < 0)
 			(void)unlinkat(dir, temp, 0);
 		return r;
 	}
 	return fail(EEXIST, "create a temporary file beside '%s'", file);
+}
+
+int fd_replace_file(int dir, const char *file, const void *data, size_t size, mode_t mode)
+{
+	return replace(dir, file, data, size, mode, false);
+}
+
+int fd_replace_file_synced(int dir, const char *file, const void *data, size_t size, mode_t mode)
+{
+	return replace(dir, file, data, size, mode, true);
 }
 
 int fd_empty_folder(int dir, const char *what)

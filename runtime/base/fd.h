@@ -83,6 +83,14 @@ int fd_empty_folder(int dir, const char *what);
 int fd_replace_file(int dir, const char *file, const void *data, size_t size, mode_t mode);
 
 /*
+ * fd_replace_file_synced() - the same for what must outlive a loss of power: else the name can be there and nothing in the file
+ * @dir: open for reading, not O_PATH
+ *
+ * Return: as above; after a failure to sync the name the new file may stand there.
+ */
+int fd_replace_file_synced(int dir, const char *file, const void *data, size_t size, mode_t mode);
+
+/*
  * fd_rename_first() - rename @temp to @file, unless somebody's is there by now, who made the same: then theirs stays
  *
  * So all who open @file have one and the same. @temp is gone afterwards, on failure too. Return: 0 or a recorded failure.

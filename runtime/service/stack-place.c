@@ -90,7 +90,7 @@ int stack_definition_write(int dir, const struct stack *stack)
 	if (!v || json_object_set_new(json_object_get(v, "stack"), "name", json_string(stack->name)) < 0)
 		return fail(ENOMEM, "keep the definition of stack '%s'", stack->name);
 	text = json_text(v);
-	return text ? fd_replace_file(dir, DEFINITION, text, strlen(text), 0600) : fail(ENOMEM, "keep the definition of stack '%s'", stack->name);
+	return text ? fd_replace_file_synced(dir, DEFINITION, text, strlen(text), 0600) : fail(ENOMEM, "keep the definition of stack '%s'", stack->name);
 }
 
 static int definition_take(json_t *v, const char *name, json_t **ret_v, char **ret_folder)

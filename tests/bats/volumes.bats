@@ -216,3 +216,18 @@ names()
 		one_line
 	fi
 }
+
+@test "what is to outlive a loss of power is on the disk before it has its name" {
+	for what in "volume create kept" "network create kept"; do
+		# shellcheck disable=SC2086 # its words
+		strace -qq -f -y -e trace=fsync,renameat -o calls "$NACELLE" --root "$STATE" --data "$DATA" $what
+		# the file, then its name, then that
+		[ "$(sed -nE 's/^[0-9]+ +(fsync|renameat)\(.*\.json.*/\1/p' calls | head -n 2 | tr '\n' ' ')" = "fsync renameat " ] || { cat calls; return 1; }
+		[ "$(grep -c 'fsync(' calls)" -ge 2 ]
+	done
+	nacelle volume rm kept
+	nacelle network rm kept
+	# as a loss of power can leave it, which is no reason not to start
+	mkdir -p "$DATA/networks" && : >"$DATA/networks/.leases.json"
+	run -0 nacelle network ls
+}
