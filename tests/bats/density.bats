@@ -24,7 +24,7 @@ ready='{ "args": ["sh", "-c", "echo ready; exec sleep 1000"] }'
 }
 
 @test "a text is waited for, and an instance that says nothing has no time" {
-	spec_file '{ "args": ["sh", "-c", "echo no; sleep 0.3; echo it is ready; exec sleep 1000"] }'
+	spec_file '{ "args": ["sh", "-c", "echo no; sleep 0.6; echo it is ready; exec sleep 1000"] }'
 	run -0 nacelle density -n 1 --settle 5s --answer ready --json out.json "$SPEC"
 	[ "$(jq '.series[0].startsNs[0] | .answered - .started > 300000000' out.json)" = true ]
 	spec_file '{ "args": ["sleep", "1000"] }'
