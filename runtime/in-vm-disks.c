@@ -156,7 +156,7 @@ static int memories_make(int blocks)
 	return r;
 }
 
-int in_vm_disks_make(void)
+static int nodes_make(void)
 {
 	cleanup_fd int blocks = open("/sys/block", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	cleanup_dir DIR *list = blocks < 0 ? NULL : fdopendir(dup(blocks));
@@ -171,6 +171,13 @@ int in_vm_disks_make(void)
 		if (str_starts(entry->d_name, "vd"))
 			r = disk_make(blocks, entry->d_name);
 	return r < 0 ? r : memories_make(blocks);
+}
+
+int in_vm_disks_make(const struct in_vm_slots *slots)
+{
+	int r = slots->count > 0 && slots->first >= slots->count ? 0 : nodes_make();
+
+	return r < 0 ? fail_in(r, "make nodes for disks") : 0;
 }
 
 /* The numbers of each element that stands for a disk. */

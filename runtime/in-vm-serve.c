@@ -240,7 +240,7 @@ int in_vm_serve(void)
 		return r;
 	r = in_vm_slots_bind(&slots);
 	if (r == 0)
-		r = in_vm_attach(&slots);
+		r = in_vm_disks_make(&slots);
 	if (r < 0)
 		return r;
 	doorbell_ring();

@@ -196,10 +196,3 @@ int in_vm_prepare(void)
 {
 	return steps_run(prepare_steps, ARRAY_SIZE(prepare_steps));
 }
-
-int in_vm_attach(const struct in_vm_slots *slots)
-{
-	int r = slots->count > 0 && slots->first >= slots->count ? 0 : in_vm_disks_make();
-
-	return r < 0 ? fail_in(r, "make nodes for disks") : 0;
-}

@@ -39,15 +39,12 @@ int in_vm_born(struct in_vm_slots *ret);
 int in_vm_slots_bind(const struct in_vm_slots *slots);
 
 /*
- * in_vm_attach() - the host's disks, when their devices are there
+ * in_vm_disks_make() - nodes for the host's disks, when their devices are there
  * @slots: of a clone; one without devices of its own has no disk, and to look for some would cost it half a megabyte of the kernel's
  *
  * Return: 0 or a recorded failure.
  */
-int in_vm_attach(const struct in_vm_slots *slots);
-
-/* in_vm_disks_make() - a step of the preparation: nodes for the disks. Return: 0 or a recorded failure. */
-int in_vm_disks_make(void);
+int in_vm_disks_make(const struct in_vm_slots *slots);
 
 /* in_vm_disks_fill() - where @spec says "disk", put that disk's numbers. Return: 0 or a recorded failure. */
 int in_vm_disks_fill(json_t *spec);

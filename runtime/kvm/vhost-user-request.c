@@ -343,15 +343,25 @@ static int vring_base_set(struct vhost_user *user, const void *payload)
 	return 0;
 }
 
+/* The ring that a number is about; NULL is recorded. */
+static struct virtio_queue *ring_numbered(const struct vhost_user *user, const void *payload, struct vring_number *ret)
+{
+	struct virtio_queue *queue;
+
+	memcpy(ret, payload, sizeof(*ret));
+	queue = queue_of(user, ret->index);
+	if (!queue)
+		(void)bad("a ring that is not there");
+	return queue;
+}
+
 static int vring_base_get(struct vhost_user *user, const void *payload)
 {
 	struct vring_number number;
-	struct virtio_queue *queue;
+	struct virtio_queue *queue = ring_numbered(user, payload, &number);
 
-	memcpy(&number, payload, sizeof(number));
-	queue = queue_of(user, number.index);
 	if (!queue)
-		return bad("a ring that is not there");
+		return -EPROTO;
 	ring_stop(user, queue);
 	vhost_user_fd_drop(&queue->kick.fd);
 	vhost_user_fd_drop(&queue->call_fd);
@@ -403,12 +413,10 @@ static int vring_call_set(struct vhost_user *user, const void *payload)
 static int vring_enable(struct vhost_user *user, const void *payload)
 {
 	struct vring_number number;
-	struct virtio_queue *queue;
+	struct virtio_queue *queue = ring_numbered(user, payload, &number);
 
-	memcpy(&number, payload, sizeof(number));
-	queue = queue_of(user, number.index);
 	if (!queue)
-		return bad("a ring that is not there");
+		return -EPROTO;
 	user->rings[number.index].wanted = number.value;
 	if (number.value)
 		return ring_start(user, queue);
