@@ -177,7 +177,7 @@ static int rootless_change(json_t *doc, size_t most)
 int spec_write_out(json_t *v, json_t **ret_v)
 {
 	json_t *l = json_object_get(v, "linux"), *seccomp = NULL;
-	const char *word = json_string_value(json_object_get(l, "seccomp")), *text = seccomp_default_json();
+	const char *word = json_string_value(json_object_get(l, "seccomp"));
 	cleanup_json json_t *doc = NULL;
 	int r;
 
@@ -185,7 +185,7 @@ int spec_write_out(json_t *v, json_t **ret_v)
 		*ret_v = json_incref(v);
 		return 0;
 	}
-	r = json_parse("the default seccomp profile", text, strlen(text), &seccomp);
+	r = seccomp_default_read(&seccomp);
 	if (r < 0)
 		return r;
 	doc = json_copy(v);

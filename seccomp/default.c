@@ -7,6 +7,10 @@
  */
 #include "seccomp/profile.h"
 
+#include <string.h>
+
+#include "runtime/base/json.h"
+
 extern const char nacelle_seccomp_default[];
 
 __asm__(".pushsection .rodata\n"
@@ -20,4 +24,9 @@ __asm__(".pushsection .rodata\n"
 const char *seccomp_default_json(void)
 {
 	return nacelle_seccomp_default;
+}
+
+int seccomp_default_read(json_t **ret_v)
+{
+	return json_parse("the default seccomp profile", nacelle_seccomp_default, strlen(nacelle_seccomp_default), ret_v);
 }

@@ -366,8 +366,7 @@ int seccomp_profile_parse(const struct json_at *at, json_t *v, struct seccomp_pr
 int seccomp_profile_builtin(struct seccomp_profile **ret_profile)
 {
 	cleanup_json json_t *v = NULL;
-	const char *text = seccomp_default_json();
-	int r = json_parse("the default seccomp profile", text, strlen(text), &v);
+	int r = seccomp_default_read(&v);
 
 	return r < 0 ? r : seccomp_profile_parse(&JSON_ROOT, v, ret_profile);
 }

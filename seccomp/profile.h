@@ -98,3 +98,5 @@ CLEANUP_DEFINE(struct seccomp_profile *, seccomp_profile_free)
 
 /* seccomp_default_json() - our default profile (seccomp/default.json, built in), as text. */
 const char *seccomp_default_json(void);
+/* seccomp_default_read() - the same as JSON. @ret_v: new reference. Return: 0 or a recorded failure. */
+int seccomp_default_read(json_t **ret_v);
