@@ -193,3 +193,13 @@ int config_load(json_t **ret_config)
 	*ret_config = steal_ptr(&config);
 	return 0;
 }
+
+struct config_images config_images(const json_t *config)
+{
+	const char *store = getenv("NACELLE_STORE");
+
+	return (struct config_images){
+		.store = store && *store ? store : json_string_value(json_object_get(config, "store")),
+		.registry = json_string_value(json_object_get(config, "registry")),
+	};
+}

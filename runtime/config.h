@@ -17,3 +17,14 @@
  * Return: 0 or a recorded failure.
  */
 int config_load(json_t **ret_config);
+
+/*
+ * config_images() - where images are kept, and what a name without a registry means
+ * @config: what config_load() gave
+ *
+ * NACELLE_STORE wins over the configuration. Borrowed from both; NULL where neither says it, as store_open() takes them.
+ */
+struct config_images {
+	const char *store, *registry;
+};
+struct config_images config_images(const json_t *config);

@@ -27,43 +27,25 @@
 /* A file name has 255; what is odd in a user takes three. */
 enum { USER_MAX = 200, USER_CUT = 50 };
 
-/* What the configuration says of the store; all owned, or NULL. */
-struct settings {
-	char *store, *registry;
-};
-
-static const struct json_field settings_fields[] = {
-	{ "store", json_get_string, offsetof(struct settings, store), JSON_NOT_EMPTY, NULL, NULL },
-	{ "registry", json_get_string, offsetof(struct settings, registry), JSON_NOT_EMPTY, NULL, NULL },
-	{ .name = NULL },
-};
-
-static int settings_read(struct settings *s)
+/* What @ret points to is of @ret_config and the environment. */
+static int images_configured(json_t **ret_config, struct config_images *ret)
 {
-	cleanup_json json_t *v = NULL;
-	const char *store = getenv("NACELLE_STORE");
-	int r = config_load(&v);
+	int r = config_load(ret_config);
 
-	if (r == 0)
-		r = json_object_read(&JSON_ROOT, v, settings_fields, 0, s);
 	if (r < 0)
 		return fail_in(r, "configuration");
-	/* As nacelle-image has it. */
-	return store && *store ? str_copy(&s->store, store) : 0;
+	*ret = config_images(*ret_config);
+	return 0;
 }
 
-static void settings_done(struct settings *s)
+/* Return: as store_open(). @path: NULL: as the configuration says. */
+static int open_store(const char *path, unsigned int flags, struct store **ret)
 {
-	free(s->store);
-	free(s->registry);
-}
+	cleanup_json json_t *config = NULL;
+	struct config_images images = { .store = path };
+	int r = path ? 0 : images_configured(&config, &images);
 
-/* Return: as store_open(). */
-static int open_store(struct settings *s, unsigned int flags, struct store **ret)
-{
-	int r = settings_read(s);
-
-	return r < 0 ? r : store_open(s->store, s->registry, flags, ret);
+	return r < 0 ? r : store_open(images.store, images.registry, flags, ret);
 }
 
 enum say { SAY_ALL, SAY_PROGRESS, SAY_NOTHING };
@@ -85,36 +67,26 @@ static int program_run(char *const *args, enum say say, int *ret_status)
 	return 0;
 }
 
-/* nacelle-image VERB NAME, with the store as configured. Return: 0 with its status, or a recorded failure. */
-static int verb_run(const struct settings *s, const char *verb, const char *name, enum say say, int *ret_status)
+/* nacelle-image VERB NAME, which reads the same configuration. Return: 0 with its status, or a recorded failure. */
+static int verb_run(const char *verb, const char *name, enum say say, int *ret_status)
 {
 	cleanup_fd int fd = programs_open("nacelle-image", "the program that knows images");
 	char program[FD_PATH_MAX];
-	const char *args[8] = { program, verb };
-	size_t n = 2;
+	const char *args[] = { program, verb, name, NULL };
 
 	if (fd < 0)
 		return fd;
 	(void)fd_path(fd, program);
-	if (s->store) {
-		args[n++] = "--store";
-		args[n++] = s->store;
-	}
-	if (s->registry) {
-		args[n++] = "--default-registry";
-		args[n++] = s->registry;
-	}
 	/* What a spec calls an image must not become an option. */
 	if (*name == '-')
 		return fail_plain(EINVAL, "image '%s': a name does not begin with '-'", name);
-	args[n] = name;
 	/* posix_spawn(3) takes what it never writes as char *const *. */
 	return program_run((char *const *)(void *)args, say, ret_status);
 }
 
-static int fetch(const struct settings *s, const char *name)
+static int fetch(const char *name)
 {
-	int status = 0, r = verb_run(s, "pull", name, SAY_PROGRESS, &status);
+	int status = 0, r = verb_run("pull", name, SAY_PROGRESS, &status);
 
 	if (r < 0)
 		return fail_in(r, "image '%s' is not stored", name);
@@ -174,12 +146,12 @@ static int take(const struct store *store, struct image *image, char *found, str
 }
 
 /* Return: 0, IMAGE_NOT_FOUND, or a recorded failure. */
-static int find(struct settings *s, const char *name, struct image_root *ret)
+static int find(const char *name, struct image_root *ret)
 {
 	cleanup_store struct store *store = NULL;
 	cleanup_image struct image *image = NULL;
 	cleanup_free char *found = NULL;
-	int r = open_store(s, 0, &store);
+	int r = open_store(NULL, 0, &store);
 
 	if (r == STORE_NOT_FOUND)
 		return IMAGE_NOT_FOUND;
@@ -190,11 +162,9 @@ static int find(struct settings *s, const char *name, struct image_root *ret)
 
 int image_root_find(const char *name, struct image_root *ret)
 {
-	struct settings s = { .store = NULL };
 	struct image_root root = { .name = NULL };
-	int r = find(&s, name, &root);
+	int r = find(name, &root);
 
-	settings_done(&s);
 	if (r != 0) {
 		image_root_done(&root);
 		return r < 0 ? r : IMAGE_ROOT_MISSING;
@@ -205,23 +175,19 @@ int image_root_find(const char *name, struct image_root *ret)
 
 int image_root_fetch(const char *name, struct image_root *ret)
 {
-	struct settings s = { .store = NULL };
-	int r = settings_read(&s);
+	int r = fetch(name);
 
-	if (r == 0)
-		r = fetch(&s, name);
-	settings_done(&s);
 	if (r == 0)
 		r = image_root_find(name, ret);
 	return r > 0 ? fail_plain(ENOENT, "image '%s' was fetched, and is gone again", name) : r;
 }
 
 /* Return: as image_erofs(). */
-static int erofs_find(struct settings *s, const char *manifest, char **ret_path)
+static int erofs_find(const char *manifest, char **ret_path)
 {
 	cleanup_store struct store *store = NULL;
 	cleanup_image struct image *image = NULL;
-	int r = open_store(s, 0, &store);
+	int r = open_store(NULL, 0, &store);
 
 	if (r == 0)
 		r = image_load(store, manifest, &image);
@@ -232,19 +198,15 @@ static int erofs_find(struct settings *s, const char *manifest, char **ret_path)
 
 int image_root_erofs(const char *manifest, bool quiet, char **ret_path)
 {
-	struct settings s = { .store = NULL };
-	int r = erofs_find(&s, manifest, ret_path), status = 0;
+	int r = erofs_find(manifest, ret_path), status = 0;
 
 	if (r == EROFS_MISSING) {
-		r = verb_run(&s, "erofs", manifest, quiet ? SAY_NOTHING : SAY_PROGRESS, &status);
+		r = verb_run("erofs", manifest, quiet ? SAY_NOTHING : SAY_PROGRESS, &status);
 		if (r == 0 && status != 0)
 			r = fail_plain(EIO, "'nacelle-image erofs' has failed");
-		settings_done(&s);
-		s = (struct settings){ .store = NULL };
 		if (r == 0)
-			r = erofs_find(&s, manifest, ret_path);
+			r = erofs_find(manifest, ret_path);
 	}
-	settings_done(&s);
 	return r > 0 ? fail_plain(ENOENT, "the EROFS of image '%s' was made, and is gone again", manifest) : r;
 }
 
@@ -324,29 +286,16 @@ static int user_of(const char *root, const char *id, char **ret_user)
 
 int image_root_store(const struct str_list *annotations, char **ret_path)
 {
-	struct settings s = { .store = NULL };
+	cleanup_json json_t *config = NULL;
+	struct config_images images;
 	int r;
 
 	if (!digest_of(annotations))
 		return 0;
-	r = settings_read(&s);
-	if (r == 0)
-		r = s.store ? store_path_absolute(s.store, ret_path) : store_default_path(ret_path);
-	settings_done(&s);
-	return r;
-}
-
-/* Return: as store_open(). @path: NULL: as the configuration says. */
-static int open_known(const char *path, unsigned int flags, struct store **ret)
-{
-	struct settings s = { .store = NULL };
-	int r;
-
-	if (path)
-		return store_open(path, NULL, flags, ret);
-	r = open_store(&s, flags, ret);
-	settings_done(&s);
-	return r;
+	r = images_configured(&config, &images);
+	if (r < 0)
+		return r;
+	return images.store ? store_path_absolute(images.store, ret_path) : store_default_path(ret_path);
 }
 
 int image_root_hold(const struct str_list *annotations, const char *path, const char *root, const char *id)
@@ -360,7 +309,7 @@ int image_root_hold(const struct str_list *annotations, const char *path, const 
 		return 0;
 	r = user_of(root, id, &user);
 	if (r == 0)
-		r = open_known(path, 0, &store);
+		r = open_store(path, 0, &store);
 	if (r == 0)
 		r = image_use(store, digest, user);
 	return r > 0 ? fail_plain(ENOENT, "image '%s' is not stored any more", digest) : r;
@@ -376,6 +325,6 @@ int image_root_release(const struct str_list *annotations, const char *path, con
 		return 0;
 	r = user_of(root, id, &user);
 	if (r == 0)
-		r = open_known(path, STORE_UNLOCKED, &store);
+		r = open_store(path, STORE_UNLOCKED, &store);
 	return r == 0 ? image_unuse(store, user) : r < 0 ? r : 0;
 }

@@ -117,15 +117,16 @@ static int prepare(void)
 /* The store and the default registry are those of `nacelle`, whose runs look for what was pulled here. */
 static int configured(struct settings *s)
 {
-	const char *store = getenv("NACELLE_STORE");
+	struct config_images images;
 	int r = config_load(&s->config);
 
 	if (r < 0)
 		return fail_in(r, "configuration");
+	images = config_images(s->config);
 	if (!s->store)
-		s->store = store && *store ? store : json_string_value(json_object_get(s->config, "store"));
+		s->store = images.store;
 	if (!s->registry)
-		s->registry = json_string_value(json_object_get(s->config, "registry"));
+		s->registry = images.registry;
 	return 0;
 }
 

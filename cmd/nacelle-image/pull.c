@@ -12,6 +12,7 @@
 #include "cmd/nacelle-image/verb.h"
 #include "image/policy.h"
 #include "image/pull.h"
+#include "runtime/base/json.h"
 
 static bool is_live(const struct settings *settings)
 {
@@ -49,13 +50,9 @@ static void passed_by(void *arg, const char *mirror, const char *why)
 
 static int mirrors_read(const struct settings *settings, const char *registry, struct str_list *ret)
 {
-	const json_t *mirrors = json_object_get(json_object_get(settings->config, "mirrors"), registry), *mirror;
-	size_t i;
+	json_t *mirrors = json_object_get(json_object_get(settings->config, "mirrors"), registry);
 
-	json_array_foreach(mirrors, i, mirror)
-		if (str_list_add(ret, json_string_value(mirror)) < 0)
-			return -ENOMEM;
-	return 0;
+	return mirrors ? json_get_strings(&JSON_ROOT, mirrors, ret, &(struct json_field){ .flags = JSON_NOT_EMPTY }) : 0;
 }
 
 static struct registry_options registry_options(const struct settings *settings)
