@@ -104,24 +104,26 @@ static char *script_interpreter(char *head)
 static const char *elf_interpreter(int fd, const char *head, size_t size, char *room, size_t room_size)
 {
 	const Elf64_Ehdr *elf = (const void *)head;
-	Elf64_Phdr segment;
+	Elf64_Phdr segments[64];
+	size_t count;
+	ssize_t n;
 
 	/* What other formats and widths there are is the kernel's to know. */
 	if (size < sizeof(*elf) || elf->e_ident[EI_CLASS] != ELFCLASS64)
 		return "";
-	for (unsigned int i = 0; i < elf->e_phnum && i < 64; i++) {
-		off_t at = (off_t)(elf->e_phoff + i * sizeof(segment));
-
-		ssize_t n = pread(fd, &segment, sizeof(segment), at);
-
-		if (n != (ssize_t)sizeof(segment))
-			return n < 0 ? "" : NULL;
-		if (segment.p_type != PT_INTERP)
+	count = elf->e_phnum < ARRAY_SIZE(segments) ? elf->e_phnum : ARRAY_SIZE(segments);
+	n = pread(fd, segments, count * sizeof(segments[0]), (off_t)elf->e_phoff);
+	if (n < 0)
+		return "";
+	if ((size_t)n != count * sizeof(segments[0]))
+		return NULL;
+	for (const Elf64_Phdr *segment = segments; segment < segments + count; segment++) {
+		if (segment->p_type != PT_INTERP)
 			continue;
-		if (segment.p_filesz < 2 || segment.p_filesz > room_size)
+		if (segment->p_filesz < 2 || segment->p_filesz > room_size)
 			return NULL;
-		n = pread(fd, room, segment.p_filesz, (off_t)segment.p_offset);
-		if (n != (ssize_t)segment.p_filesz || room[segment.p_filesz - 1] != '\0')
+		n = pread(fd, room, segment->p_filesz, (off_t)segment->p_offset);
+		if (n != (ssize_t)segment->p_filesz || room[segment->p_filesz - 1] != '\0')
 			return n < 0 ? "" : NULL;
 		return room;
 	}

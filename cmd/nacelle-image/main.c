@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cmd/nacelle-image/verb.h"
+#include "runtime/base/fd.h"
 #include "runtime/base/log.h"
 #include "runtime/config.h"
 
@@ -93,18 +94,14 @@ static int fail_unknown(const char *name)
 	return usage_fail(NULL, "unknown verb '%s'", name);
 }
 
-/* A closed stream must not become one of our files; a reader that goes away is an error, not a signal; layers are many fds. */
+/* A reader that goes away is an error, not a signal; layers are many fds. */
 static int prepare(void)
 {
 	struct rlimit files;
-	int fd;
+	int r = fd_streams_open();
 
-	do
-		fd = open("/dev/null", O_RDWR | O_NOCTTY);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd < 0)
-		return fail(errno, "open '/dev/null'");
-	(void)close(fd);
+	if (r < 0)
+		return r;
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)umask(022);
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {

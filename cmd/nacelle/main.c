@@ -16,6 +16,7 @@
 #include "cmd/nacelle/program.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/cmdline.h"
+#include "runtime/base/fd.h"
 #include "runtime/base/log.h"
 #include "runtime/state.h"
 
@@ -105,20 +106,6 @@ static const struct command *command_find(const char *name)
 	return NULL;
 }
 
-/* A file that we open must never become somebody's standard output. */
-static int streams_open(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR | O_NOCTTY);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd < 0)
-		return fail(errno, "open '/dev/null'");
-	(void)close(fd);
-	return 0;
-}
-
 static int run(int argc, char **argv)
 {
 	struct global_options options = { .root = NULL };
@@ -165,7 +152,7 @@ static int output_finish(void)
 int main(int argc, char **argv)
 {
 	static char output[OUTPUT_SIZE];
-	int r = streams_open(), flushed;
+	int r = fd_streams_open(), flushed;
 	char **arguments = NULL;
 
 	/* Room for a whole answer: of a write that fails before the last one stdio forgets why. */

@@ -72,6 +72,23 @@ int fd_open_beneath(int dir, const char *path, int flags, mode_t mode)
 	return open_resolved(dir, path, flags, mode, RESOLVE_BENEATH);
 }
 
+int fd_streams_open(void)
+{
+	int fd = STDIN_FILENO;
+
+	while (fd <= STDERR_FILENO && fcntl(fd, F_GETFD) >= 0)
+		fd++;
+	if (fd > STDERR_FILENO)
+		return 0;
+	do
+		fd = open("/dev/null", O_RDWR | O_NOCTTY);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return fail(errno, "open '/dev/null'");
+	(void)close(fd);
+	return 0;
+}
+
 int fd_reopen(int fd, int flags)
 {
 	char path[sizeof("/proc/thread-self/fd/-2147483648")];

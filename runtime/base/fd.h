@@ -35,6 +35,13 @@ int fd_open_beneath(int dir, const char *path, int flags, mode_t mode);
 int fd_lift(int fd);
 
 /*
+ * fd_streams_open() - put /dev/null in place of standard input, output and error where they are closed
+ *
+ * At a program's beginning: a file that it opens must never become somebody's standard output. Return: 0 or a recorded failure.
+ */
+int fd_streams_open(void);
+
+/*
  * fd_reopen() - open again, with other flags, what an O_PATH fd refers to
  *
  * Goes through our own /proc (thread-self/fd), so it must not be used once /proc may be the

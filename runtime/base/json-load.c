@@ -4,9 +4,8 @@
  * 2^64-1 for "unlimited", and masks of a seccomp profile may have the highest bit. Only after that
  * refusal, such literals are lowered to 2^63-1 in a copy of the text, column for column, the copy is
  * parsed, and what was lowered is put back as a wide integer (see json.h): jansson keeps the order of
- * the text, so the tree and the literals are walked side by side. Depth is counted in the text
- * beforehand, so that a message can say where. What is parsed first is the text without its blanks; only when that fails, and
- * a place has to be told, is it the text itself.
+ * the text, so the tree and the literals are walked side by side. What is parsed first is the text without its blanks, which are
+ * taken out, and the depth counted, in one go; only when that fails, and a place has to be told, is it the text itself.
  */
 #include "runtime/base/json.h"
 
@@ -62,7 +61,7 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/* What jansson cannot say, or says badly, is said here before it looks. */
+/* What jansson cannot say, or says badly. */
 static int text_check(const char *name, const char *text, size_t size)
 {
 	char shown[NAME_SHOWN];
@@ -250,39 +249,53 @@ void json_seed(void)
 	json_object_seed(seed);
 }
 
-/* Whether it can be part of a number or a name, which a blank would end. */
-static bool is_wordly(char c)
-{
-	return c && !strchr("{}[]:,\"", c);
-}
+/* What a character outside of strings is. Two WORDs are one if there is nothing between them. */
+enum kind { WORD, BLANK, MARK, QUOTE, OPENING, CLOSING };
+
+static const unsigned char kinds[256] = {
+	[' '] = BLANK, ['\t'] = BLANK, ['\n'] = BLANK, ['\r'] = BLANK,
+	[':'] = MARK,  [','] = MARK,   ['"'] = QUOTE,
+	['['] = OPENING, ['{'] = OPENING, [']'] = CLOSING, ['}'] = CLOSING,
+};
 
 /*
  * The text without the blanks that nothing depends on: of a document that somebody can read half are blanks, and jansson takes
- * five times as long for one. Return: malloc'ed, NULL without memory.
+ * five times as long for one. Return: malloc'ed, NULL without memory, and where the text is nested too deep.
  */
 static char *text_pack(const char *text, size_t size)
 {
-	bool quoted = false, escaped = false, gap = false;
-	char *packed = malloc(size + 1), *to = packed;
+	cleanup_free char *packed = malloc(size + 1);
+	char *to = packed;
+	enum kind last = MARK, kind;
+	bool gap = false;
+	size_t depth = 0;
 
 	for (size_t i = 0; packed && i < size; i++) {
-		char c = text[i];
-
-		if (!quoted && is_blank(c)) {
+		kind = kinds[(unsigned char)text[i]];
+		if (kind == BLANK) {
 			gap = true;
 			continue;
 		}
-		if (gap && to > packed && is_wordly(to[-1]) && is_wordly(c))
+		if (kind == WORD && last == WORD && gap)
 			*to++ = ' ';
+		if (kind == OPENING && ++depth > JSON_DEPTH_MAX)
+			return NULL;
+		if (kind == CLOSING && depth > 0)
+			depth--;
+		*to++ = text[i];
+		if (kind == QUOTE) {
+			size_t end = string_end(text, size, i), n = (end < size ? end : size - 1) - i;
+
+			memcpy(to, text + i + 1, n);
+			to += n;
+			i += n;
+		}
+		last = kind;
 		gap = false;
-		if (c == '"' && !escaped)
-			quoted = !quoted;
-		escaped = quoted && c == '\\' && !escaped;
-		*to++ = c;
 	}
 	if (packed)
 		*to = '\0';
-	return packed;
+	return steal_ptr(&packed);
 }
 
 /* As it is written, so that messages name its own places. */
@@ -314,17 +327,19 @@ static int parse(const char *name, const char *text, size_t size, char **ret_pac
 {
 	cleanup_free char *packed = NULL;
 	json_t *v = NULL;
-	int r = text_check(name, text, size);
+	int r = 0;
 
-	if (r < 0)
-		return r;
 	json_seed();
 	/* A NUL would end it here. */
-	packed = memchr(text, '\0', size) ? NULL : text_pack(text, size);
+	if (size <= JSON_SIZE_MAX && !memchr(text, '\0', size))
+		packed = text_pack(text, size);
 	if (packed)
 		v = json_loads(packed, JSON_REJECT_DUPLICATES, NULL);
-	if (!v)
-		r = parse_written(name, text, size, &v);
+	if (!v) {
+		r = text_check(name, text, size);
+		if (r == 0)
+			r = parse_written(name, text, size, &v);
+	}
 	if (r < 0)
 		return r;
 	if (ret_packed)

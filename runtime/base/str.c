@@ -154,6 +154,13 @@ uint64_t str_hash(uint64_t h, const void *data, size_t size)
 	return h;
 }
 
+bool str_among(const char *text, const char *const *list)
+{
+	while (*list && !str_eq(text, *list))
+		list++;
+	return *list;
+}
+
 const char *str_starts(const char *text, const char *prefix)
 {
 	size_t n = strlen(prefix);

@@ -46,8 +46,11 @@ int str_env_set(struct str_list *env, const char *name, const char *value);
 
 static inline bool str_eq(const char *a, const char *b)
 {
-	return __builtin_strcmp(a, b) == 0;
+	/* most that are looked for in a table differ in the first */
+	return *a == *b && __builtin_strcmp(a, b) == 0;
 }
+/* str_among() - whether @text is one of @list, which NULL ends */
+bool str_among(const char *text, const char *const *list);
 /* str_starts() - the rest of @text behind @prefix, or NULL. */
 const char *str_starts(const char *text, const char *prefix);
 bool str_ends(const char *text, const char *suffix);
