@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The verbs that make a container and let it go. Looking at one is look.c's, ending one delete.c's,
+ * The verbs that make a container and let it go. Looking at one is look.c's, signals are signal.c's, ending one is delete.c's,
  * joining one exec.c's.
  */
 #include "runtime/container.h"
@@ -46,6 +46,35 @@ void container_child_done(struct container_child *child)
 			(void)close(*fds[i]);
 		*fds[i] = -1;
 	}
+	container_known_free(steal_ptr(&child->known));
+}
+
+void container_known_free(struct container_known *known)
+{
+	if (!known)
+		return;
+	state_close(&known->dir);
+	state_done(&known->state);
+	free(known);
+}
+
+/* Our caller is there to the end, and then need not look it all up again. Without memory it will. */
+static struct container_known *known_take(struct parent *p)
+{
+	struct container_known *known = p->options->passing ? malloc(sizeof(*known)) : NULL;
+
+	if (!known)
+		return NULL;
+	if (state_mark_take(&p->dir, &known->mark) < 0) {
+		free(known);
+		return NULL;
+	}
+	state_unlock(&p->dir);
+	known->dir = p->dir;
+	known->state = p->state;
+	p->dir = (struct state_dir)STATE_DIR_NONE;
+	p->state = (struct state){ .pid = 0 };
+	return known;
 }
 
 /* Nothing made yet. */
@@ -68,7 +97,7 @@ static int parent_end(struct parent *p, int r, struct container_child *ret_child
 	if (r == 0 && ret_child) {
 		*ret_child = (struct container_child){
 			.pid = p->pid, .pidfd = steal_fd(&p->pidfd), .terminal = steal_fd(&p->terminal),
-			.cgroup = steal_fd(&p->cgroup.fd), .sync = steal_fd(&p->sync),
+			.cgroup = steal_fd(&p->cgroup.fd), .sync = steal_fd(&p->sync), .known = known_take(p),
 		};
 	}
 	parent_done(p);

@@ -66,6 +66,7 @@ struct container_child {
 	int terminal;	/* master of its terminal, or -1 */
 	int cgroup;	/* directory fd, or -1 */
 	int sync;	/* its socket, until it was started; -1 */
+	struct container_known *known;	/* for container_delete_child(), when it was made `passing`; NULL */
 };
 #define CONTAINER_CHILD_NONE ((struct container_child){ .pid = 0, .pidfd = -1, .terminal = -1, .cgroup = -1, .sync = -1 })
 void container_child_done(struct container_child *child);
@@ -110,6 +111,14 @@ int container_pause(const struct container_place *place, const char *id, bool pa
  * Return: 0, CONTAINER_NOT_FOUND (never with @force), or a recorded failure.
  */
 int container_delete(const struct container_place *place, const char *id, bool force);
+
+/*
+ * container_delete_child() - remove what is left of a container that this process made, and has reaped
+ *
+ * As container_delete() with @force, in half the time: nothing is looked up that we know, unless somebody has changed it. Another
+ * container that has the id by now stays.
+ */
+int container_delete_child(const struct container_place *place, const char *id, const struct container_child *child);
 
 /* container_end() - end what still runs of it, and keep its record, log and image. Return: 0 or a recorded failure. */
 int container_end(const struct container_place *place, const char *id);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Ending containers: signals, freezing, deletion. Deletion goes by the record, in the reverse of the order in
+ * Ending containers. Deletion goes by the record, in the reverse of the order in
  * which things were made, and may be done again by another process if it is itself killed: the record goes last.
  */
 #include <dirent.h>
@@ -28,153 +28,10 @@
 #include "runtime/volume-use.h"
 
 enum {
-	FREEZE_MS = 10000,
 	KEEPER_MS = 2000,
 	TELL_MS = 500,	/* a keeper that is busy waits for the lock that we hold */
 	DIE_MS = 10000,	/* after SIGKILL; longer only in an uninterruptible sleep */
 };
-
-/* Return: 0, CGROUP_NOT_FOUND (gone, or there never was one), or a recorded failure. */
-static int state_cgroup(const struct state *state, struct cgroup *ret_cg)
-{
-	struct cgroup cg = CGROUP_NONE;
-	int r;
-
-	if (!state->cgroup_path)
-		return CGROUP_NOT_FOUND;
-	r = str_copy(&cg.path, state->cgroup_path);
-	if (r == 0)
-		r = cgroup_open(&cg);
-	if (r != 0) {
-		cgroup_close(&cg);
-		return r;
-	}
-	cg.made = state->cgroup_made;
-	*ret_cg = cg;
-	return 0;
-}
-
-/* containerd takes a process for ended when it reads these three words, and anything else for a failure of its own. */
-static int fail_gone(const char *id, enum container_status status)
-{
-	return fail_plain(ESRCH, "container not running: '%s' is %s", id, container_status_name(status));
-}
-
-static int signal_all(const struct state *state, const char *id, int signal)
-{
-	struct cgroup cg = CGROUP_NONE;
-	cleanup_free pid_t *pids = NULL;
-	size_t count = 0;
-	int r = state_cgroup(state, &cg);
-
-	if (r == CGROUP_NOT_FOUND || (r == 0 && !cg.made)) {
-		enum container_status status = CONTAINER_RUNNING;
-
-		cgroup_close(&cg);
-		r = kept_status(state, &status);
-		/* systemd takes a scope away with the last process in it */
-		if (r < 0 || status == CONTAINER_STOPPED)
-			return r < 0 ? r : fail_gone(id, status);
-		return fail_plain(EINVAL, "--all needs a cgroup of the container's own, and it has none");
-	}
-	if (r == 0 && signal == SIGKILL)
-		r = cgroup_kill(&cg);
-	else if (r == 0)
-		r = cgroup_procs(&cg, &pids, &count);
-	for (size_t i = 0; r == 0 && i < count; i++)
-		if (kill(pids[i], signal) < 0 && errno != ESRCH)
-			r = fail(errno, "send signal %d to process %d", signal, (int)pids[i]);
-	cgroup_close(&cg);
-	return r;
-}
-
-static int signal_init(const struct state *state, const char *id, int signal)
-{
-	cleanup_fd int pidfd = -1;
-	int r = proc_open(state->pid, state->pid_start, &pidfd);
-
-	if (r == 0)
-		r = proc_signal(pidfd, signal);
-	return r == PROC_GONE ? fail_gone(id, CONTAINER_STOPPED) : r;
-}
-
-/* What `kill` and `pause` need: a container that was created or runs. */
-static int live_open(const struct container_place *place, const char *id, struct state *ret_state)
-{
-	struct state_dir dir = STATE_DIR_NONE;
-	enum container_status status;
-	int r = kept_open(place, id, false, &dir, ret_state);
-
-	if (r != 0)
-		return r < 0 ? r : container_no_such(id);
-	state_close(&dir);
-	r = kept_status(ret_state, &status);
-	if (r == 0 && (status == CONTAINER_STOPPED || status == CONTAINER_CREATING))
-		r = fail_gone(id, status);
-	if (r < 0)
-		state_done(ret_state);
-	return r;
-}
-
-int container_signal(const struct container_place *place, const char *id, int signal, bool all)
-{
-	struct state state = { .pid = 0 };
-	int r;
-
-	/* Engines send --all to what has stopped, for processes that outlived init; those live in its cgroup. */
-	if (all) {
-		struct state_dir dir = STATE_DIR_NONE;
-
-		r = kept_open(place, id, false, &dir, &state);
-		if (r != 0)
-			return r < 0 ? r : container_no_such(id);
-		state_close(&dir);
-		r = state_is_stale(&state) ? fail_gone(id, CONTAINER_STOPPED) : signal_all(&state, id, signal);
-	} else {
-		r = live_open(place, id, &state);
-		if (r < 0)
-			return r;
-		r = signal_init(&state, id, signal);
-	}
-	state_done(&state);
-	return r;
-}
-
-int container_pause(const struct container_place *place, const char *id, bool paused)
-{
-	struct cgroup cg = CGROUP_NONE;
-	struct state state = { .pid = 0 };
-	int r = live_open(place, id, &state);
-
-	if (r < 0)
-		return r;
-	r = state_cgroup(&state, &cg);
-	if (r == CGROUP_NOT_FOUND || (r == 0 && !cg.made))
-		r = fail_plain(EINVAL, "container '%s' has no cgroup of its own to be paused by", id);
-	if (r == 0)
-		r = cgroup_freeze(&cg, paused, FREEZE_MS);
-	cgroup_close(&cg);
-	state_done(&state);
-	return r;
-}
-
-int container_pids(const struct container_place *place, const char *id, pid_t **ret_pids, size_t *ret_count)
-{
-	struct cgroup cg = CGROUP_NONE;
-	struct state state = { .pid = 0 };
-	int r = live_open(place, id, &state);
-
-	if (r < 0)
-		return r;
-	r = state_cgroup(&state, &cg);
-	if (r == CGROUP_NOT_FOUND)
-		r = fail_plain(EINVAL, "container '%s' has no cgroup to tell its processes by", id);
-	if (r == 0)
-		r = cgroup_procs(&cg, ret_pids, ret_count);
-	cgroup_close(&cg);
-	state_done(&state);
-	return r;
-}
 
 /* A keeper that would start the container again. With --rm, and while it does that, the keeper has become us. */
 static bool keeper_restarts(const struct state *state)
@@ -232,19 +89,38 @@ static int init_kill(const struct state *state, int pidfd)
 
 	if (r == 0 || !state->cgroup_made)
 		return r;
-	r = state_cgroup(state, &cg);
+	r = kept_cgroup(state, &cg);
 	if (r == 0)
 		r = cgroup_kill(&cg);
 	cgroup_close(&cg);
 	return r;
 }
 
-/* The init first by its pidfd, then all that is in the cgroup; each wait has an end. */
-static int processes_end(const struct state *state, const char *id)
+/* As kept_cgroup(), of a container whose maker has it open still. */
+static int child_cgroup(const struct state *state, const struct container_child *child, struct cgroup *ret_cg)
+{
+	struct cgroup cg = { .made = state->cgroup_made };
+	int r;
+
+	if (!child || child->cgroup < 0 || !state->cgroup_path)
+		return kept_cgroup(state, ret_cg);
+	r = str_copy(&cg.path, state->cgroup_path);
+	if (r < 0)
+		return r;
+	cg.fd = fcntl(child->cgroup, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	*ret_cg = cg;
+	return cg.fd < 0 ? fail(errno, "duplicate a descriptor") : 0;
+}
+
+/*
+ * The init first by its pidfd, then all that is in the cgroup; each wait has an end.
+ * @child: its maker's, who has reaped it; or NULL
+ */
+static int processes_end(const struct state *state, const char *id, const struct container_child *child)
 {
 	struct cgroup cg = CGROUP_NONE;
 	cleanup_fd int pidfd = -1;
-	int r = state->pid ? proc_open(state->pid, state->pid_start, &pidfd) : PROC_GONE;
+	int r = state->pid && !child ? proc_open(state->pid, state->pid_start, &pidfd) : PROC_GONE;
 
 	if (r == 0) {
 		r = init_kill(state, pidfd);
@@ -257,7 +133,7 @@ static int processes_end(const struct state *state, const char *id)
 	}
 	if (r < 0)
 		return r;
-	r = state_cgroup(state, &cg);
+	r = child_cgroup(state, child, &cg);
 	if (r == 0)
 		r = cgroup_remove(&cg, DIE_MS);
 	cgroup_close(&cg);
@@ -346,12 +222,13 @@ static int networks_leave(const struct container_place *place, const struct stat
 	return r;
 }
 
-static int delete_recorded(const struct container_place *place, struct state_dir *dir, struct state *state, const char *id, bool force)
+static int delete_recorded(const struct container_place *place, struct state_dir *dir, struct state *state, const char *id, bool force,
+			   const struct container_child *child)
 {
-	enum container_status status;
-	int r = kept_status(state, &status);
+	enum container_status status = CONTAINER_STOPPED;
+	int r = force ? 0 : kept_status(state, &status);
 
-	if (r < 0 && !force)
+	if (r < 0)
 		return r;
 	if (!force && status != CONTAINER_STOPPED)
 		return fail_plain(EBUSY, "container '%s' is %s: stop it first, or use --force", id,
@@ -360,7 +237,7 @@ static int delete_recorded(const struct container_place *place, struct state_dir
 		return fail_plain(EBUSY, "container '%s' is about to be started again: stop it first, or use --force", id);
 	if (!state_is_stale(state))
 		keeper_stop(dir, state);
-	r = state_is_stale(state) ? 0 : processes_end(state, id);
+	r = state_is_stale(state) ? 0 : processes_end(state, id, child);
 	if (r == 0 && !state_is_stale(state))
 		keeper_await(state);
 	if (r == 0)
@@ -388,7 +265,7 @@ int kept_end(const struct container_place *place, const char *id, struct state_d
 	if (r != 0)
 		return r < 0 ? r : container_no_such(id);
 	if (!state_is_stale(&state))
-		r = processes_end(&state, id);
+		r = processes_end(&state, id, NULL);
 	if (r == 0)
 		r = poststop(&dir, &state);
 	if (r == 0)
@@ -449,7 +326,7 @@ static int delete_unrecorded(const struct container_place *place, struct state_d
 	int r = state.cgroup_path ? 0 : cgroup_path_resolve(NULL, id, &state.cgroup_path);
 
 	if (r == 0)
-		r = processes_end(&state, id);
+		r = processes_end(&state, id, NULL);
 	if (r == 0)
 		r = str_format(&state.log, "%s/containers/%s/log", place->data, id);
 	if (r == 0)
@@ -466,25 +343,34 @@ static int delete_unrecorded(const struct container_place *place, struct state_d
 	return r < 0 ? r : state_remove(dir, id, false);
 }
 
+/* What the record says now. @dir is locked; @child: as processes_end(). */
+static int delete_locked(const struct container_place *place, struct state_dir *dir, const char *id, bool force, bool whole,
+			 const struct container_child *child)
+{
+	struct state state = { .pid = 0 };
+	int r = state_read(dir, &state);
+
+	state.volumes_go = state.volumes_go || whole;
+	if (r == 0)
+		r = delete_recorded(place, dir, &state, id, force, child);
+	else if (r == STATE_NOT_FOUND || (force && state_is_readable(dir)))
+		r = delete_unrecorded(place, dir, id);
+	else
+		r = fail_in(r, "container '%s' ('delete --force' removes it all the same)", id);
+	state_done(&state);
+	return r;
+}
+
 static int delete_any(const struct container_place *place, const char *id, bool force, bool whole)
 {
 	struct state_dir dir = STATE_DIR_NONE;
-	struct state state = { .pid = 0 };
 	int r = state_open(place->root, id, true, &dir);
 
 	if (r == STATE_NOT_FOUND)
 		return force ? 0 : CONTAINER_NOT_FOUND;
 	if (r < 0)
 		return r;
-	r = state_read(&dir, &state);
-	state.volumes_go = state.volumes_go || whole;
-	if (r == 0)
-		r = delete_recorded(place, &dir, &state, id, force);
-	else if (r == STATE_NOT_FOUND || (force && state_is_readable(&dir)))
-		r = delete_unrecorded(place, &dir, id);
-	else
-		r = fail_in(r, "container '%s' ('delete --force' removes it all the same)", id);
-	state_done(&state);
+	r = delete_locked(place, &dir, id, force, whole, NULL);
 	state_close(&dir);
 	return r;
 }
@@ -497,4 +383,20 @@ int container_delete(const struct container_place *place, const char *id, bool f
 int container_delete_whole(const struct container_place *place, const char *id, bool force)
 {
 	return delete_any(place, id, force, true);
+}
+
+int container_delete_child(const struct container_place *place, const char *id, const struct container_child *child)
+{
+	struct container_known *known = child->known;
+	int r;
+
+	if (!known)
+		return container_delete(place, id, true);
+	r = state_lock(&known->dir, id);
+	/* Somebody has removed it. If there is one of that name by now, it is another. */
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (state_mark_is(&known->dir, &known->mark))
+		return delete_recorded(place, &known->dir, &known->state, id, true, child);
+	return delete_locked(place, &known->dir, id, true, false, child);
 }

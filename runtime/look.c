@@ -61,20 +61,31 @@ int kept_spec(const struct state_dir *dir, struct spec **ret_spec)
 	return r < 0 ? r : spec_read(v, ret_spec);
 }
 
-static int is_frozen(const struct state *state)
+int kept_cgroup(const struct state *state, struct cgroup *ret_cg)
 {
 	struct cgroup cg = CGROUP_NONE;
 	int r;
 
 	if (!state->cgroup_path)
-		return 0;
+		return CGROUP_NOT_FOUND;
 	r = str_copy(&cg.path, state->cgroup_path);
 	if (r == 0)
 		r = cgroup_open(&cg);
-	if (r == 0)
-		r = cgroup_is_frozen(&cg);
-	else if (r == CGROUP_NOT_FOUND)
-		r = 0;
+	if (r != 0) {
+		cgroup_close(&cg);
+		return r;
+	}
+	cg.made = state->cgroup_made;
+	*ret_cg = cg;
+	return 0;
+}
+
+static int is_frozen(const struct state *state)
+{
+	struct cgroup cg = CGROUP_NONE;
+	int r = kept_cgroup(state, &cg);
+
+	r = r == CGROUP_NOT_FOUND ? 0 : r < 0 ? r : cgroup_is_frozen(&cg);
 	cgroup_close(&cg);
 	return r;
 }

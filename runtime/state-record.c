@@ -137,6 +137,25 @@ int state_read(const struct state_dir *dir, struct state *ret_state)
 	return 0;
 }
 
+int state_mark_take(const struct state_dir *dir, struct state_mark *ret)
+{
+	struct stat st;
+
+	if (fstatat(dir->fd, "state.json", &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return fail(errno, "look at the container's record");
+	*ret = (struct state_mark){ .inode = st.st_ino, .changed = st.st_ctim };
+	return 0;
+}
+
+bool state_mark_is(const struct state_dir *dir, const struct state_mark *mark)
+{
+	struct stat st;
+
+	/* The number may be another file's by now, but not with the same moment. */
+	return fstatat(dir->fd, "state.json", &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_ino == mark->inode &&
+	       st.st_ctim.tv_sec == mark->changed.tv_sec && st.st_ctim.tv_nsec == mark->changed.tv_nsec;
+}
+
 bool state_is_readable(const struct state_dir *dir)
 {
 	cleanup_fd int fd = openat(dir->fd, "state.json", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);

@@ -175,6 +175,20 @@ static int lock_wait(int fd, int timeout_ms)
 	return r;
 }
 
+int state_lock(struct state_dir *dir, const char *id)
+{
+	int r = lock_wait(dir->fd, LOCK_TIMEOUT_MS);
+
+	if (r == 0)
+		return fail_plain(EBUSY, "container '%s' is being worked on by another nacelle for "
+				  "more than %d s", id, LOCK_TIMEOUT_MS / 1000);
+	if (r < 0)
+		return r;
+	dir->locked = true;
+	r = dir_is_current(dir->root, id, dir->fd);
+	return r > 0 ? 0 : r < 0 ? r : STATE_NOT_FOUND;
+}
+
 int state_open(const char *root, const char *id, bool lock, struct state_dir *ret_dir)
 {
 	cleanup_fd int root_fd = -1, fd = -1;
@@ -188,18 +202,11 @@ int state_open(const char *root, const char *id, bool lock, struct state_dir *re
 	fd = dir_open(root_fd, id);
 	if (fd < 0)
 		return errno == ENOENT ? STATE_NOT_FOUND : fail(errno, "open the state folder '%s/%s'", root, id);
-	if (lock) {
-		r = lock_wait(fd, LOCK_TIMEOUT_MS);
-		if (r == 0)
-			return fail_plain(EBUSY, "container '%s' is being worked on by another nacelle for "
-					  "more than %d s", id, LOCK_TIMEOUT_MS / 1000);
-		if (r > 0)
-			r = dir_is_current(root_fd, id, fd);
-		if (r <= 0)
-			return r < 0 ? r : STATE_NOT_FOUND;
-	}
-	*ret_dir = (struct state_dir){ .fd = steal_fd(&fd), .root = steal_fd(&root_fd), .locked = lock };
-	return 0;
+	*ret_dir = (struct state_dir){ .fd = steal_fd(&fd), .root = steal_fd(&root_fd) };
+	r = lock ? state_lock(ret_dir, id) : 0;
+	if (r != 0)
+		state_close(ret_dir);
+	return r;
 }
 
 void state_unlock(struct state_dir *dir)

@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include <jansson.h>
 
@@ -92,6 +93,13 @@ int state_make(const char *root, const char *id, struct state_dir *ret_dir);
 int state_open(const char *root, const char *id, bool lock, struct state_dir *ret_dir);
 
 /*
+ * state_lock() - wait for the lock of a folder that is open
+ *
+ * Return: 0, STATE_NOT_FOUND (it was removed meanwhile), or a recorded failure.
+ */
+int state_lock(struct state_dir *dir, const char *id);
+
+/*
  * state_systemd_note() - note beside the containers that one of them has its cgroup from systemd
  * state_systemd_noted() - whether that was ever so under @root, since the folder was made
  */
@@ -110,6 +118,17 @@ int state_write(const struct state_dir *dir, const struct state *state);
 /* state_read() - Return: 0, STATE_NOT_FOUND (no record in the folder), or a recorded failure (corrupt). */
 int state_read(const struct state_dir *dir, struct state *ret_state);
 void state_done(struct state *state);
+
+/*
+ * state_mark_take() - what tells a record from all that replace it
+ * state_mark_is() - whether the record is still that one
+ */
+struct state_mark {
+	uint64_t inode;
+	struct timespec changed;
+};
+int state_mark_take(const struct state_dir *dir, struct state_mark *ret);	/* Return: 0 or a recorded failure. */
+bool state_mark_is(const struct state_dir *dir, const struct state_mark *mark);
 
 /* state_is_readable() - whether the record's bytes can be had, whatever they say: then it is they that are wrong. */
 bool state_is_readable(const struct state_dir *dir);

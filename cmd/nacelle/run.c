@@ -224,10 +224,8 @@ static int keeping_of(struct run *run, int program, struct keeping *ret)
 /* --- the end -------------------------------------------------------------------------------------- */
 
 /* Somebody whose program was killed wants to know by what; the status alone does not say. */
-static void oom_say(const struct run *run, bool killed)
+static void oom_say(const struct run *run, bool killed, int64_t limit)
 {
-	int64_t limit = run->bundle.spec->linux_.resources.memory_max;
-
 	if (!killed)
 		return;
 	if (limit > 0)
@@ -281,6 +279,7 @@ static int run_front(struct run *run, int signals)
 {
 	struct container_child child = CONTAINER_CHILD_NONE;
 	cleanup_fd int input = -1, ending = -1;
+	int64_t memory_max;
 	bool oom;
 	int r = input_choose(run, &input);
 
@@ -297,14 +296,17 @@ static int run_front(struct run *run, int signals)
 		container_child_done(&child);
 		return r;
 	}
+	/* Let go while the payload runs what is of no more use: who waits is small, and then quickly gone. */
+	memory_max = run->bundle.spec->linux_.resources.memory_max;
+	bundle_done(&run->bundle);
 	r = payload_wait(signals, child.pid, child.pidfd);
 	oom = oom_found(run, r);
-	oom_say(run, oom);
+	oom_say(run, oom, memory_max);
 	if (ending >= 0 && r >= 0)
 		keeper_ending_write(ending, r, oom);
+	if (!run->o.keep && r >= 0 && container_delete_child(&run->globals->place, run->id, &child) < 0)
+		log_warn("%s, ignoring", fail_text());
 	container_child_done(&child);
-	if (!run->o.keep && r >= 0)
-		run_remove(run);
 	return r;
 }
 
@@ -328,7 +330,7 @@ static int run_terminal(struct run *run, int signals)
 	if (r < 0)
 		return r;
 	oom = oom_found(run, status);
-	oom_say(run, oom);
+	oom_say(run, oom, run->bundle.spec->linux_.resources.memory_max);
 	if (run->o.keep)
 		ending_record(run, status, oom);
 	else

@@ -82,6 +82,33 @@ load helpers
 	status_is running
 }
 
+@test "run removes its own container, and not another that has the name by now" {
+	payload 'echo ready; exec sleep 1000'
+	"$NACELLE" --root "$STATE" --data "$DATA" run -b "$BUNDLE" "$ID" >out 3>&- &
+	runner=$!
+	until_true 20 grep ready out
+	kill -STOP $runner
+	nacelle delete --force "$ID"
+	detach 'sleep 1000'
+	kill -CONT $runner
+	wait $runner || status=$?
+	[ "$status" = 137 ]
+	status_is running
+}
+
+@test "run ends as it should when its container was changed meanwhile" {
+	payload 'echo ready; while [ ! -e /go ]; do sleep 0.05; done' '.root.readonly = false'
+	"$NACELLE" --root "$STATE" --data "$DATA" run -b "$BUNDLE" "$ID" >out 3>&- &
+	until_true 20 grep ready out
+	jq -c . "$STATE/$ID/state.json" >again
+	cat again >"$STATE/$ID/state.json.new"
+	mv "$STATE/$ID/state.json.new" "$STATE/$ID/state.json"
+	nacelle exec "$ID" touch /go
+	wait $!
+	rm "$ROOTFS/go"
+	nothing_left
+}
+
 @test "names that lead out of the state folder are refused" {
 	for name in '' . .. ../x a/b /abs $'a\nb' 'a b' -x; do
 		run -125 nacelle run -b "$BUNDLE" -- "$name"
