@@ -37,6 +37,16 @@ uint32_t idmap_host_id(uint32_t id, const struct spec_id_map *maps, size_t count
 	return id;
 }
 
+bool idmap_is_initial(void)
+{
+	cleanup_free char *map = NULL;
+	unsigned int inside, outside, size;
+
+	return fd_read_file(AT_FDCWD, "/proc/self/uid_map", &map) == 0 &&
+	       sscanf(map, "%u %u %u", &inside, &outside, &size) == 3 && inside == 0 && outside == 0 &&
+	       size == UINT32_MAX;
+}
+
 /* Write one map; what we may not is done by those who may. */
 static int map_write(pid_t pid, int proc, bool groups, const struct spec_id_map *maps, size_t count)
 {

@@ -5,6 +5,7 @@
  * idmap - user and group ids of user namespaces
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -20,6 +21,9 @@ struct spec_id_map;
  * Return: 0 or a recorded failure.
  */
 int idmap_write(pid_t pid, const struct spec *spec);
+
+/* idmap_is_initial() - whether we are in the initial user namespace: by its map, which is whole. Source: user_namespaces(7). */
+bool idmap_is_initial(void);
 
 /* idmap_host_id() - what @id of a user namespace with these maps is outside; @id itself where no map has it */
 uint32_t idmap_host_id(uint32_t id, const struct spec_id_map *maps, size_t count);

@@ -16,6 +16,7 @@
 
 #include "runtime/base/cleanup.h"
 #include "runtime/base/error.h"
+#include "runtime/base/fd.h"
 
 /* The first line that the kernel logged as an error, without its "e ". Empty when there is none. */
 static void log_read(int fs, char *line, size_t size)
@@ -162,6 +163,66 @@ int mount_labelled(const struct mount_new *want, const char *label, int *ret_mou
 	if (r < 0)
 		return r;
 	return mount_create(fs, want->attrs, suspect, ret_mount);
+}
+
+/* As one text; none where an option has a comma in it, which is what ends one there. */
+static bool options_join(const struct str_list *options, char *text, size_t size)
+{
+	size_t len = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; options && i < options->count; i++) {
+		const char *option = options->items[i];
+		int n = snprintf(text + len, size - len, "%s%s", len ? "," : "", option);
+
+		if (strchr(option, ',') || n < 0 || (size_t)n >= size - len)
+			return false;
+		len += (size_t)n;
+	}
+	return true;
+}
+
+int mount_over(const struct mount_new *want, int target, int *ret_mount)
+{
+	static const struct {
+		uint64_t attr;
+		unsigned long flag;
+	} known[] = {
+		{ MOUNT_ATTR_NOSUID, MS_NOSUID },	    { MOUNT_ATTR_NODEV, MS_NODEV },
+		{ MOUNT_ATTR_NOEXEC, MS_NOEXEC },	    { MOUNT_ATTR_NOATIME, MS_NOATIME },
+		{ MOUNT_ATTR_STRICTATIME, MS_STRICTATIME }, { MOUNT_ATTR_NODIRATIME, MS_NODIRATIME },
+		{ MOUNT_ATTR_NOSYMFOLLOW, MS_NOSYMFOLLOW },
+	};
+	/* MS_RDONLY would be the whole file system's, which may have other mounts, now or later. */
+	uint64_t late = want->attrs & MOUNT_ATTR_RDONLY, left = want->attrs & ~late;
+	cleanup_fd int mnt = -1;
+	unsigned long flags = 0;
+	char options[1024];
+	int r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		if (!(left & known[i].attr))
+			continue;
+		left &= ~known[i].attr;
+		flags |= known[i].flag;
+	}
+	if (left || want->super_flags || !options_join(want->options, options, sizeof(options)))
+		return MOUNT_REFUSED;
+	if (fchdir(target) < 0 || mount(want->source ? want->source : "none", ".", want->type, flags, options) < 0)
+		return MOUNT_REFUSED;
+	if (!late && !ret_mount)
+		return 0;
+	/*
+	 * @target is what the mount covers. With that as the root ".." stays where it is, and ends on what is mounted there: no name
+	 * is looked up that somebody could have changed.
+	 */
+	mnt = fd_open_in(target, "..", O_PATH | O_DIRECTORY, 0);
+	r = mnt < 0 ? mnt : mount_change(mnt, false, late, 0, 0);
+	if (r < 0)
+		return fail(-r, "make the mount read-only");
+	if (ret_mount)
+		*ret_mount = steal_fd(&mnt);
+	return 0;
 }
 
 int mount_tree(const char *path, bool recursive, int *ret_mount)

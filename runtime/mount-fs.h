@@ -4,7 +4,7 @@
 /*
  * mount-fs - the new mount API, with messages
  *
- * Every mount made here is detached: an fd (as O_PATH) that mount_attach() puts in place.
+ * A mount made here is detached, an fd (as O_PATH) that mount_attach() puts in place; but for mount_over().
  */
 
 #include <stdbool.h>
@@ -39,6 +39,18 @@ int mount_new(const struct mount_new *want, int *ret_mount);
 
 /* mount_labelled() - the same with one more option, "context=…"; NULL: none. */
 int mount_labelled(const struct mount_new *want, const char *label, int *ret_mount);
+
+/*
+ * mount_over() - mount a file system on the folder that @target (O_PATH) refers to, the short way, by mount(2)
+ * @ret_mount: the mount's root (O_PATH), the caller's; NULL: not wanted
+ *
+ * Two to four calls in place of ten, half their time. It has no word for a place but a path: the working directory becomes @target,
+ * and the path is ".". It does not say what it dislikes.
+ *
+ * Return: 0; MOUNT_REFUSED with nothing done and nothing recorded: mount_new() may be able to, or says why not; or a recorded
+ * failure, after which it may be mounted.
+ */
+int mount_over(const struct mount_new *want, int target, int *ret_mount);
 
 /*
  * mount_fail() - record a failure with what the kernel logged to the fsopen(2) context @fs. Return:

@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -69,6 +68,11 @@ static int bind_source(const struct rootfs *r, const struct spec_mount *m, int *
 	return err < 0 ? fail(-err, "source '%s'", path) : 0;
 }
 
+static bool is_mapped(const struct spec_mount *m)
+{
+	return m->idmap || m->uid_mapping_count > 0 || m->gid_mapping_count > 0;
+}
+
 /* Attributes of a mount as one mask: a new mount has no tree below it. */
 static uint64_t attributes_of(const struct spec_mount *m)
 {
@@ -116,6 +120,32 @@ static int cgroup_bind(const struct rootfs *r, const struct spec_mount *m, int *
 	return err < 0 ? fail(-err, "bind '%s'", path) : 0;
 }
 
+static bool is_cgroup(const struct spec_mount *m)
+{
+	return str_eq(m->type, "cgroup") || str_eq(m->type, "cgroup2");
+}
+
+/* Not "ro" of the file system itself where all its mounts share one. */
+static uint64_t super_flags_of(const struct spec_mount *m)
+{
+	static const char *const shared[] = { "proc", "mqueue", "devpts", "tmpfs", NULL };
+
+	if (is_cgroup(m) || str_eq(m->type, "sysfs"))
+		return 0;
+	return str_among(m->type, shared) ? m->super_flags & ~(uint64_t)MS_RDONLY : m->super_flags;
+}
+
+static struct mount_new new_of(const struct spec_mount *m)
+{
+	return (struct mount_new){
+		.type = is_cgroup(m) ? "cgroup2" : m->type,
+		.source = m->source,
+		.options = &m->fs_options,
+		.super_flags = super_flags_of(m),
+		.attrs = attributes_of(m),
+	};
+}
+
 /*
  * Without a cgroup namespace cgroup2 is never mounted anew: options given from the initial
  * namespace, none included, change the host's hierarchy (nsdelegate would be gone). Source:
@@ -123,12 +153,7 @@ static int cgroup_bind(const struct rootfs *r, const struct spec_mount *m, int *
  */
 static int cgroup_source(const struct rootfs *r, const struct spec_mount *m, int *ret_tree)
 {
-	const struct mount_new want = {
-		.type = "cgroup2",
-		.source = m->source,
-		.options = &m->fs_options,
-		.attrs = attributes_of(m),
-	};
+	const struct mount_new want = new_of(m);
 	int err;
 
 	if (!r->spec->linux_.namespaces[NS_CGROUP].wanted)
@@ -143,17 +168,6 @@ static int cgroup_source(const struct rootfs *r, const struct spec_mount *m, int
 		"cgroup2 (a user namespace may mount it only where the host's is visible whole)");
 }
 
-/* By its map, which is whole. Source: user_namespaces(7). */
-static bool is_initial_userns(void)
-{
-	cleanup_free char *map = NULL;
-	unsigned int inside, outside, size;
-
-	return fd_read_file(AT_FDCWD, "/proc/self/uid_map", &map) == 0 &&
-	       sscanf(map, "%u %u %u", &inside, &outside, &size) == 3 && inside == 0 && outside == 0 &&
-	       size == UINT32_MAX;
-}
-
 /*
  * Who owns no network namespace may not mount a sysfs; the host's, read through the mount's
  * options, tells the same.
@@ -161,18 +175,13 @@ static bool is_initial_userns(void)
 static int sysfs_source(const struct rootfs *r, const struct spec_mount *m, int *ret_tree)
 {
 	const struct spec_namespace *net = &r->spec->linux_.namespaces[NS_NETWORK];
-	const struct mount_new want = {
-		.type = "sysfs",
-		.source = m->source,
-		.options = &m->fs_options,
-		.attrs = attributes_of(m),
-	};
+	const struct mount_new want = new_of(m);
 	int err = mount_new(&want, ret_tree);
 
 	if (err != MOUNT_REFUSED)
 		return err;
 	/* Whom nothing of that concerns was refused for another reason. */
-	if (!r->userns && is_initial_userns())
+	if (r->switched || (!r->userns && idmap_is_initial()))
 		return fail_in(-EPERM, "refused");
 	err = bind_instead(m, "/sys", ret_tree);
 	if (err < 0)
@@ -186,28 +195,10 @@ static int sysfs_source(const struct rootfs *r, const struct spec_mount *m, int 
 	return 0;
 }
 
-/* Not "ro" of the file system itself where all its mounts share one. */
-static uint64_t super_flags_of(const struct spec_mount *m)
-{
-	static const char *const shared[] = { "proc", "mqueue", "devpts", "tmpfs" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(shared); i++) {
-		if (str_eq(m->type, shared[i]))
-			return m->super_flags & ~(uint64_t)MS_RDONLY;
-	}
-	return m->super_flags;
-}
-
 static int new_source(const struct rootfs *r, const struct spec_mount *m, int *ret_tree)
 {
 	cleanup_free char *label = NULL;
-	const struct mount_new want = {
-		.type = m->type,
-		.source = m->source,
-		.options = &m->fs_options,
-		.super_flags = super_flags_of(m),
-		.attrs = attributes_of(m),
-	};
+	const struct mount_new want = new_of(m);
 	int err = lsm_mount_option(r->spec, m->type, &label);
 
 	if (err < 0)
@@ -223,24 +214,33 @@ static int new_source(const struct rootfs *r, const struct spec_mount *m, int *r
 	return fail_in(-EPERM, "refused");
 }
 
+bool mount_source_is_new(const struct rootfs *r, const struct spec_mount *m, struct mount_new *ret_want)
+{
+	if (mount_is_bind(m) || mount_is_late(m) || is_mapped(m) || !m->type || !*m->type)
+		return false;
+	if (r->spec->linux_.mount_label || (is_cgroup(m) && !r->spec->linux_.namespaces[NS_CGROUP].wanted))
+		return false;
+	*ret_want = new_of(m);
+	return true;
+}
+
 int mount_source(struct rootfs *r, size_t i, int *ret_tree)
 {
 	const struct spec_mount *m = &r->spec->mounts[i];
-	bool mapped = m->idmap || m->uid_mapping_count > 0 || m->gid_mapping_count > 0;
 
 	if (r->sources && r->sources[i] >= 0) {
 		*ret_tree = steal_fd(&r->sources[i]);
 		return 0;
 	}
-	if (mapped && !mount_is_bind(m))
+	if (is_mapped(m) && !mount_is_bind(m))
 		return fail_plain(EINVAL, "only a bind mount can have its ids mapped");
-	if (mapped)
+	if (is_mapped(m))
 		return fail_plain(EPERM, "its ids can only be mapped by the host's root");
 	if (mount_is_bind(m))
 		return bind_source(r, m, ret_tree);
 	if (!m->type || !*m->type)
 		return fail_plain(EINVAL, "neither a type nor the option 'bind'");
-	if (str_eq(m->type, "cgroup") || str_eq(m->type, "cgroup2"))
+	if (is_cgroup(m))
 		return cgroup_source(r, m, ret_tree);
 	if (str_eq(m->type, "sysfs"))
 		return sysfs_source(r, m, ret_tree);
@@ -277,7 +277,7 @@ static int ids_map(const struct rootfs *r, const struct spec_mount *m, int tree)
 static int source_take(struct rootfs *r, size_t i, bool root)
 {
 	const struct spec_mount *m = &r->spec->mounts[i];
-	bool mapped = m->idmap || m->uid_mapping_count > 0 || m->gid_mapping_count > 0;
+	bool mapped = is_mapped(m);
 	cleanup_free char *path = NULL;
 	cleanup_fd int tree = -1;
 	int err;

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct mount_new;
 struct rootfs;
 struct spec_mount;
 
@@ -25,6 +26,13 @@ bool mount_is_late(const struct spec_mount *m);
  * failure.
  */
 int mount_source_path(const struct rootfs *r, const struct spec_mount *m, char **ret_path);
+
+/*
+ * mount_source_is_new() - whether @m is a file system of its own and nothing else, with no label that the spec gives it
+ *
+ * Return: true with what is to be mounted; it points into @m.
+ */
+bool mount_source_is_new(const struct rootfs *r, const struct spec_mount *m, struct mount_new *ret_want);
 
 /*
  * mount_source() - mount @i of the spec as a detached tree. Return: 0 with @ret_tree the caller's,

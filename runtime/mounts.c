@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One mount is made in three moves: a detached tree (mount-source.c), a place below the root
- * (target.c), and move_mount(2) from one fd to the other. No path of the container is ever handed
- * to a call that mounts.
+ * (target.c), and move_mount(2) from one fd to the other; a file system that needs nothing else in two, the place and
+ * mount(2). No path of the container is ever handed to a call that mounts.
  */
 #include "runtime/mounts.h"
 
@@ -70,20 +70,17 @@ static bool proc_file_may_be_covered(const char *path)
 		"/proc/slabinfo",
 		"/proc/sys/kernel/ns_last_pid",
 		"/proc/sys/crypto/fips_enabled",
+		NULL,
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
-		if (str_eq(path, known[i]))
-			return true;
-	}
-	return false;
+	return str_among(path, known);
 }
 
 /*
  * On /proc only a procfs, and below it only single files that tell about the machine: a mount
  * anywhere else there could feign what the kernel says, or take in what we write.
  */
-static int destination_allowed(const struct spec_mount *m, int tree, int target)
+static int destination_allowed(const struct spec_mount *m, bool procfs, int target)
 {
 	cleanup_free char *path = NULL;
 	long magic = 0;
@@ -95,14 +92,8 @@ static int destination_allowed(const struct spec_mount *m, int tree, int target)
 		return fail_plain(
 			EINVAL,
 			"only an overlay that is the first mount may have this destination");
-	if (str_eq(path, "/proc")) {
-		r = file_system_of(tree, &magic);
-		if (r < 0)
-			return r;
-		return magic == PROC_SUPER_MAGIC
-			       ? 0
-			       : fail_plain(EPERM, "only a procfs may be mounted on '/proc'");
-	}
+	if (str_eq(path, "/proc"))
+		return procfs ? 0 : fail_plain(EPERM, "only a procfs may be mounted on '/proc'");
 	if (proc_file_may_be_covered(path))
 		return 0;
 	if (str_starts(path, "/proc/"))
@@ -269,10 +260,38 @@ static int remount_apply(struct rootfs *r, size_t i)
 	return 0;
 }
 
+/* A file system that is just put on a folder. */
+static bool is_plain(const struct rootfs *r, const struct spec_mount *m, struct mount_new *ret_want)
+{
+	return !m->propagation && !m->tmpcopyup && mount_source_is_new(r, m, ret_want) && (!is_type(m, "tmpfs") || has_mode(m));
+}
+
+/*
+ * Most mounts are file systems that are just put on a folder: in the fewest calls. Return: 1 when that was done, 0: go the long
+ * way, which also says why the kernel would not, or a recorded failure.
+ */
+static int mount_shortly(struct rootfs *r, const struct spec_mount *m)
+{
+	struct mount_new want;
+	cleanup_fd int target = -1;
+	int err;
+
+	if (!is_plain(r, m, &want))
+		return 0;
+	target = target_of(r, m, -1);
+	if (target < 0)
+		return target;
+	err = destination_allowed(m, is_type(m, "proc"), target);
+	if (err == 0)
+		err = mount_over(&want, target, NULL);
+	return err < 0 ? err : err != MOUNT_REFUSED;
+}
+
 static int mount_apply(struct rootfs *r, size_t i)
 {
 	const struct spec_mount *m = &r->spec->mounts[i];
 	cleanup_fd int tree = -1, target = -1;
+	long magic = 0;
 	int err;
 
 	if (m->remount)
@@ -282,13 +301,18 @@ static int mount_apply(struct rootfs *r, size_t i)
 		if (err != 0)
 			return err < 0 ? err : 0;
 	}
+	err = mount_shortly(r, m);
+	if (err != 0)
+		return err < 0 ? err : 0;
 	err = mount_source(r, i, &tree);
 	if (err < 0)
 		return err;
 	target = target_of(r, m, tree);
 	if (target < 0)
 		return target;
-	err = destination_allowed(m, tree, target);
+	err = file_system_of(tree, &magic);
+	if (err == 0)
+		err = destination_allowed(m, magic == PROC_SUPER_MAGIC, target);
 	if (err < 0)
 		return err;
 	err = attributes_apply(m, tree);
@@ -342,18 +366,62 @@ int mounts_apply_binds(struct rootfs *r)
 	return 0;
 }
 
-int mounts_apply(struct rootfs *r)
+/* Whether the mount shows, or uses, the network namespace that it is made in; what we do not know may. */
+static bool is_networks(const struct spec_mount *m)
 {
-	int err = late_list_new(r);
+	static const char *const others[] = { "proc", "tmpfs", "devpts", "mqueue", "cgroup", "cgroup2", "overlay", NULL };
 
-	if (err < 0)
-		return err;
-	for (size_t i = overlay_wanted(r->spec) ? 1 : 0; i < r->spec->mount_count; i++) {
-		const struct spec_mount *m = &r->spec->mounts[i];
+	return !mount_is_bind(m) && !m->remount && !(m->type && str_among(m->type, others));
+}
 
-		err = mount_apply(r, i);
+/* From where the last call ended. @end: whether to stop before the mount. */
+static int mounts_go_on(struct rootfs *r, bool (*end)(const struct spec_mount *m))
+{
+	cleanup_fd int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int begun = r->mounted > 0 ? 0 : late_list_new(r);
+
+	if (here < 0)
+		return fail(errno, "open the working directory");
+	if (begun < 0)
+		return begun;
+	for (; r->mounted < r->spec->mount_count; r->mounted++) {
+		const struct spec_mount *m = &r->spec->mounts[r->mounted];
+		int err = 0;
+
+		if (end && end(m))
+			break;
+		if (r->mounted > 0 || !overlay_wanted(r->spec))
+			err = mount_apply(r, r->mounted);
 		if (err < 0)
 			return fail_in(err, "mount '%s' on '%s'", mount_name(m), m->destination);
 	}
-	return 0;
+	/* Hooks begin where we were called; mount_over() went elsewhere. */
+	return fchdir(here) < 0 ? fail(errno, "go back to the working directory") : 0;
+}
+
+int mounts_begin(struct rootfs *r)
+{
+	return mounts_go_on(r, is_networks);
+}
+
+int mounts_apply(struct rootfs *r)
+{
+	return mounts_go_on(r, NULL);
+}
+
+bool mounts_end_apart(const struct rootfs *r)
+{
+	static const char *const usual[] = { "/sys", "/sys/fs/cgroup", "/dev/shm", "/dev/mqueue", NULL };
+	size_t i = 0;
+
+	while (i < r->spec->mount_count && !is_networks(&r->spec->mounts[i]))
+		i++;
+	for (; i < r->spec->mount_count; i++) {
+		const struct spec_mount *m = &r->spec->mounts[i];
+		struct mount_new want;
+
+		if (!is_plain(r, m, &want) || !str_among(m->destination, usual))
+			return false;
+	}
+	return true;
 }

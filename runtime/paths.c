@@ -26,22 +26,6 @@ struct cover {
 	bool attached;
 };
 
-static int empty_folder_new(int *ret_mount)
-{
-	char *items[] = { (char[]){ "mode=0755" }, NULL };
-	const struct str_list options = { .items = items, .count = 1 };
-	const struct mount_new want = {
-		.type = "tmpfs",
-		.source = "tmpfs",
-		.options = &options,
-		.attrs = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-			 MOUNT_ATTR_NOEXEC,
-	};
-	int r = mount_new(&want, ret_mount);
-
-	return r == MOUNT_REFUSED ? -EPERM : r;
-}
-
 static int cover_attach(struct cover *cover, int target)
 {
 	cleanup_fd int copy = -1;
@@ -58,11 +42,31 @@ static int cover_attach(struct cover *cover, int target)
 	return r < 0 ? fail(-r, "cover it") : 0;
 }
 
+/* The first of them; the others are copies. */
+static int empty_folder_attach(struct cover *cover, int target)
+{
+	char *items[] = { (char[]){ "mode=0755" }, NULL };
+	const struct str_list options = { .items = items, .count = 1 };
+	const struct mount_new want = {
+		.type = "tmpfs",
+		.source = "tmpfs",
+		.options = &options,
+		.attrs = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+			 MOUNT_ATTR_NOEXEC,
+	};
+	int r = mount_over(&want, target, &cover->mount);
+
+	cover->attached = r == 0;
+	if (r != MOUNT_REFUSED)
+		return r;
+	r = mount_new(&want, &cover->mount);
+	return r == MOUNT_REFUSED ? -EPERM : r < 0 ? r : cover_attach(cover, target);
+}
+
 static int path_mask(int root, const char *path, struct cover *null, struct cover *folder)
 {
 	cleanup_fd int target = fd_open_in(root, path, O_PATH, 0);
 	struct stat st;
-	int r;
 
 	if (target == -ENOENT || target == -ENOTDIR)
 		return 0;
@@ -72,12 +76,7 @@ static int path_mask(int root, const char *path, struct cover *null, struct cove
 		return fail(errno, "look at it");
 	if (!S_ISDIR(st.st_mode))
 		return cover_attach(null, target);
-	if (folder->mount < 0) {
-		r = empty_folder_new(&folder->mount);
-		if (r < 0)
-			return r;
-	}
-	return cover_attach(folder, target);
+	return folder->mount < 0 ? empty_folder_attach(folder, target) : cover_attach(folder, target);
 }
 
 static int path_seal(int root, const char *path)

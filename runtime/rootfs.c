@@ -236,6 +236,7 @@ int rootfs_switch(struct rootfs *r)
 		return err;
 	if (chdir("/") < 0)
 		return fail(errno, "enter '/'");
+	r->switched = true;
 	return 0;
 }
 

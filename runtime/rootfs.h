@@ -40,7 +40,9 @@ struct rootfs {
 	struct lower *lowers; /* layers that the parent took (lower.h), or NULL */
 	size_t lower_count;
 	int upper_tree; /* the upper's folder as a tree that the parent took, or -1 */
+	size_t mounted; /* how many mounts of the spec are done */
 	int *late; /* per mount of the spec: made read-only in rootfs_readonly(), or -1; or NULL */
+	bool switched; /* rootfs_switch() has been: no path leads to the host's files any more */
 	mode_t old_umask; /* the umask is 0 from mounts_private() to the end of devices_make() */
 };
 
