@@ -192,7 +192,7 @@ static int join_clone(struct join *j, const char *id)
 {
 	struct child *c = &j->child;
 	struct cpus_saved cpus;
-	int ends[2], r = namespaces_plan_pid(j->spec, j->init, &j->plan);
+	int ends[2], r = namespaces_plan_pid(j->spec, j->state.pid, j->init, &j->plan);
 
 	if (r < 0)
 		return r;

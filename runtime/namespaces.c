@@ -53,7 +53,7 @@ static int ns_open(enum spec_ns ns, const char *path, int *ret_fd)
 
 static void plan_init(const struct spec *spec, struct ns_plan *plan)
 {
-	*plan = (struct ns_plan){ .spec = spec };
+	*plan = (struct ns_plan){ .spec = spec, .target = -1 };
 	for (int ns = 0; ns < NS_COUNT; ns++)
 		plan->joins[ns] = -1;
 }
@@ -93,35 +93,45 @@ int namespaces_plan(const struct spec *spec, struct ns_plan *ret_plan)
 
 static const char *const proc_names[NS_COUNT] = { "pid", "net", "mnt", "ipc", "uts", "user", "cgroup", "time" };
 
-/* setns(2) into a user namespace that we are in already is EINVAL, so equal ones are left out. */
-int namespaces_plan_pid(const struct spec *spec, int pidfd, struct ns_plan *ret_plan)
+/* Return: 1 when the process's namespace is another than ours, 0, or a recorded failure. */
+static int ns_differs(enum spec_ns ns, pid_t pid)
 {
 	char path[64];
-	int pid = -1, r = 0;
-	cleanup_free char *info = NULL;
+	struct stat theirs, ours;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/ns/%s", proc_names[ns]);
+	if (stat(path, &ours) < 0)
+		/* A kernel without this kind. Any other reason must not leave us in the host's. */
+		return errno == ENOENT ? 0 : fail(errno, "look at our own %s namespace", proc_names[ns]);
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, proc_names[ns]);
+	if (stat(path, &theirs) < 0)
+		return fail(errno, "look at the container's %s namespace", proc_names[ns]);
+	return ours.st_ino != theirs.st_ino;
+}
+
+/*
+ * What was made for the container is joined without a look, all in one call. Not where there is a user namespace: which of the
+ * others are its own, and can be joined only from there, is found by trying. The rest is ours too, mostly: setns(2) into a user
+ * namespace that we are in already is EINVAL.
+ */
+int namespaces_plan_pid(const struct spec *spec, pid_t pid, int pidfd, struct ns_plan *ret_plan)
+{
+	const struct spec_namespace *wants = spec->linux_.namespaces;
+	int r = 0;
 
 	plan_init(spec, ret_plan);
-	(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
-	r = fd_read_file(AT_FDCWD, path, &info);
-	if (r < 0)
-		return r;
-	if (!strstr(info, "Pid:") || sscanf(strstr(info, "Pid:"), "Pid: %d", &pid) != 1 || pid <= 0)
-		return fail(ESRCH, "the container's init");
+	ret_plan->target = pidfd;
+	ret_plan->helper = true;
 	for (int ns = 0; ns < NS_COUNT && r == 0; ns++) {
-		struct stat theirs, ours;
+		char path[64];
 
-		(void)snprintf(path, sizeof(path), "/proc/self/ns/%s", proc_names[ns]);
-		if (stat(path, &ours) < 0) {
-			/* A kernel without this kind. Any other reason must not leave us in the host's. */
-			if (errno == ENOENT)
-				continue;
-			r = fail(errno, "look at our own %s namespace", proc_names[ns]);
-			break;
+		if (!wants[NS_USER].wanted && wants[ns].wanted && !wants[ns].path) {
+			ret_plan->shared |= spec_namespace_flag((enum spec_ns)ns);
+			continue;
 		}
-		(void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, proc_names[ns]);
-		if (stat(path, &theirs) < 0)
-			r = fail(errno, "look at the container's %s namespace", proc_names[ns]);
-		else if (ours.st_ino != theirs.st_ino)
+		(void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, proc_names[ns]);
+		r = ns_differs((enum spec_ns)ns, pid);
+		if (r > 0)
 			r = ns_open((enum spec_ns)ns, path, &ret_plan->joins[ns]);
 	}
 	/* The pid may have been used again while we looked: then the process behind the pidfd is gone. */
@@ -129,7 +139,6 @@ int namespaces_plan_pid(const struct spec *spec, int pidfd, struct ns_plan *ret_
 		r = fail(errno, "the container's init");
 	if (r < 0)
 		ns_plan_done(ret_plan);
-	ret_plan->helper = true;
 	return r;
 }
 
@@ -223,7 +232,7 @@ static bool joins_any(const struct ns_plan *plan)
 	for (int ns = 0; ns < NS_COUNT; ns++)
 		if (plan->joins[ns] >= 0)
 			return true;
-	return false;
+	return plan->shared;
 }
 
 /* @await: until we were moved into the cgroup */
@@ -243,6 +252,8 @@ static _Noreturn void helper_run(struct ns_plan *plan, int sock, bool await,
 	/* What lives in there must not trace us once we are in. It also takes our id maps out of a user's reach. */
 	if (r == 0 && joins_any(plan) && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		r = fail(errno, "become untraceable");
+	if (r == 0 && plan->shared && setns(plan->target, (int)plan->shared) < 0)
+		r = fail(errno, "join the namespaces of the container's first process");
 	if (r == 0)
 		r = namespaces_join(plan->joins, plan->spec);
 	if (r == 0) {

@@ -14,6 +14,8 @@
 struct ns_plan {
 	uint64_t flags;		/* CLONE_NEW* of the new ones */
 	int joins[NS_COUNT];	/* fds of those to join; -1 */
+	int target;		/* pidfd of whom the others are joined, in one call: borrowed */
+	uint64_t shared;	/* CLONE_NEW* of those; 0: none */
 	bool helper;		/* an intermediate process is needed, see namespaces.c */
 	const struct spec *spec;
 	/* When we may not enter the cgroup ourselves, systemd can move us there: its scope and path; NULL: it cannot. */
@@ -22,8 +24,11 @@ struct ns_plan {
 
 /* namespaces_plan() - open what is to be joined and check that it is of its kind. ns_plan_done() it. Return: 0 or a recorded failure. */
 int namespaces_plan(const struct spec *spec, struct ns_plan *ret_plan);
-/* namespaces_plan_pid() - the plan of `exec`: join every namespace of the process behind @pidfd that is not ours already. */
-int namespaces_plan_pid(const struct spec *spec, int pidfd, struct ns_plan *ret_plan);
+/*
+ * namespaces_plan_pid() - the plan of `exec`: join every namespace of a process that is not ours already
+ * @pidfd: of @pid; open until namespaces_clone() has returned
+ */
+int namespaces_plan_pid(const struct spec *spec, pid_t pid, int pidfd, struct ns_plan *ret_plan);
 void ns_plan_done(struct ns_plan *plan);
 
 /*

@@ -15,6 +15,19 @@ load helpers
 	until_true 20 bash -c "cat \$(sed 's,.*,/proc/&/cmdline,' $(cgroup_dir)/cgroup.procs) | tr '\\0' ' ' | grep 'sleep 1234'"
 }
 
+@test "exec is where the container's process is now, and in none but its own where it has the host's" {
+	detach 'exec unshare -u sh -c "hostname moved; exec sleep 1000"' \
+		'.linux.namespaces |= map(select(.type != "ipc" and .type != "network")) |
+		 .process.capabilities[] += ["CAP_SYS_ADMIN"] | .mounts |= map(select(.destination != "/dev/mqueue"))'
+	until_true 20 test moved = "$(nacelle exec "$ID" hostname)"
+	pid=$(init_pid)
+	for ns in pid mnt net ipc uts cgroup; do
+		run -0 nacelle exec "$ID" readlink "/proc/self/ns/$ns"
+		is "$(readlink "/proc/$pid/ns/$ns")"
+	done
+	[ "$(readlink "/proc/$pid/ns/ipc")" = "$(readlink /proc/self/ns/ipc)" ]
+}
+
 @test "the exit status of exec is the process's, 126, 127 or 125" {
 	detach 'sleep 1000'
 	run -42 nacelle exec "$ID" sh -c 'exit 42'
