@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -108,6 +109,18 @@ static int loopback_start(struct child *c)
 	return net->wanted && !net->path && !c->network_joined ? net_loopback_up() : 0;
 }
 
+static int network_enter(struct child *c)
+{
+	struct sync_message m;
+	cleanup_fd int netns = -1;
+	int r = sync_expect(c->sync, SYNC_NETWORK, "nacelle", &m);
+
+	if (r < 0)
+		return r;
+	netns = m.fd;
+	return setns(netns, CLONE_NEWNET) < 0 ? fail(errno, "enter it") : 0;
+}
+
 /* Without a rootfs, that is with a joined mount namespace, all of these have nothing to do. */
 #define ROOTFS_STEP(what)                                                                          \
 	static int step_##what(struct child *c)                                                    \
@@ -117,6 +130,7 @@ static int loopback_start(struct child *c)
 ROOTFS_STEP(mounts_private)
 ROOTFS_STEP(rootfs_mount)
 ROOTFS_STEP(mounts_apply)
+ROOTFS_STEP(mounts_begin)
 ROOTFS_STEP(devices_make)
 ROOTFS_STEP(sysctls_apply)
 ROOTFS_STEP(rootfs_switch)
@@ -130,21 +144,17 @@ static int console_make(struct child *c)
 	return console_create(c->rootfs ? rootfs_fd(c->rootfs) : -1, &c->process, c->console_sock);
 }
 
-/* The parent runs prestart and createRuntime hooks now, if there are any, and has recorded our pid. */
-static int tell_parent(struct child *c)
+/* The parent runs prestart and createRuntime hooks now, if there are any, and has recorded our pid: we may outlive it. */
+static int parent_hear(struct child *c)
 {
 	struct sync_message m;
 	int r = c->hooks_wait ? sync_send(c->sync, SYNC_HOOKS, 0, -1) : 0;
 
-	return r < 0 ? r : sync_expect(c->sync, SYNC_HOOKED, "nacelle", &m);
-}
-
-static int live_alone(struct child *c)
-{
-	(void)c;
-	if (prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
-		return fail(errno, "outlive the parent");
-	return 0;
+	if (r == 0)
+		r = sync_expect(c->sync, SYNC_HOOKED, "nacelle", &m);
+	if (r == 0 && prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
+		r = fail(errno, "outlive it");
+	return r;
 }
 
 /* The pid is the one by which the hook, which shares our namespaces, can find us. */
@@ -378,7 +388,7 @@ static int fds_close(struct child *c)
 }
 
 static const struct step container_steps[] = {
-	{ "die with the parent",        die_with_parent        }, /* cleared below, once our pid is recorded */
+	{ "die with the parent",        die_with_parent        }, /* until our pid is recorded */
 	{ "join namespaces",            step_join              }, /* before any mount: one of them may be the mount namespace */
 	{ "wait for id maps",           wait_for_maps          },
 	{ "be opaque",                  be_opaque              },
@@ -392,8 +402,7 @@ static const struct step container_steps[] = {
 	{ "mount the network's files",  network_files          }, /* over what a mount of the spec has there */
 	{ "make devices",               step_devices_make      },
 	{ "make the terminal",          console_make           }, /* on the devpts that was just mounted */
-	{ "wait for the parent",        tell_parent            }, /* prestart and createRuntime hooks; our pid is recorded */
-	{ "live alone",                 live_alone             },
+	{ "wait for the parent",        parent_hear            }, /* prestart and createRuntime hooks; our pid is recorded */
 	{ "run createContainer hooks",  hooks_create_container }, /* in our namespaces, with the host's files */
 	{ "set sysctls",                step_sysctls_apply     }, /* a hook may have moved interfaces in */
 	{ "open the hooks' output",     hook_output_open       },
@@ -425,6 +434,54 @@ static const struct step container_steps[] = {
 	{ NULL, NULL },
 };
 
+/*
+ * The same where the network namespace is made meanwhile, by the parent (parent.c, network_is_apart()): what is left out here
+ * has nothing to do then, and what needs the network, or the parent, comes as late as it can.
+ */
+static const struct step container_apart_steps[] = {
+	{ "die with the parent",        die_with_parent        }, /* until our pid is recorded */
+	{ "join namespaces",            step_join              },
+	{ "be opaque",                  be_opaque              },
+	{ "new session",                session_new            },
+	{ "new keyring",                keyring_new            },
+	{ "make mounts private",        step_mounts_private    },
+	{ "mount the root",             step_rootfs_mount      },
+	{ "mount",                      step_mounts_begin      }, /* what the network has no part in */
+	{ "mount the notify socket",    notify_mount           },
+	{ "make devices",               step_devices_make      },
+	{ "make the terminal",          console_make           },
+	{ "open the hooks' output",     hook_output_open       },
+	{ "switch root",                step_rootfs_switch     }, /* no host path exists below this line */
+	{ "enter the network namespace", network_enter         },
+	{ "mount",                      step_mounts_apply      }, /* the rest: file systems of its own alone */
+	{ "hide paths",                 step_paths_hide        },
+	{ "make the root read-only",    step_rootfs_readonly   },
+	{ "set the host name",          hostname_set           },
+	{ "enter the working directory", cwd_enter             },
+	{ "hand on sockets",            sockets_tell           },
+	{ "find the user",              user_find              },
+	{ "find the program",           find_program           },
+	{ "attach stdio",               stdio_attach           },
+	{ "set the personality",        step_personality_set   },
+	{ "wait for the parent",        parent_hear            }, /* our pid is recorded, limits are set */
+	{ "set the memory policy",      step_memory_policy_set },
+	{ "prepare the label",          label_prepare          },
+	{ "load seccomp, notifying",    filter_enter_notify    },
+	{ "wait for start",             wait_for_start         },
+	{ "prepare the launcher",       launcher_prepare       },
+	{ "set limits",                 step_limits_set        },
+	{ "bound capabilities",         step_caps_bound        },
+	{ "become the user",            step_user_become       },
+	{ "load seccomp, privileged",   filter_enter_early     },
+	{ "drop capabilities",          step_caps_drop         },
+	{ "set no_new_privs",           step_no_new_privs_set  },
+	{ "judge the program",          judge_program          },
+	{ "run startContainer hooks",   hooks_start_container  },
+	{ "close fds",                  fds_close              },
+	{ "load seccomp",               filter_enter_late      },
+	{ NULL, NULL },
+};
+
 /* What a process that joins still needs: the namespaces, the cgroup and the root are there already. */
 static const struct step join_steps[] = {
 	{ "die with the parent",        die_with_parent        },
@@ -433,8 +490,7 @@ static const struct step join_steps[] = {
 	{ "new session",                session_new            },
 	{ "new keyring",                keyring_new            },
 	{ "make the terminal",          console_make           },
-	{ "wait for the parent",        tell_parent            }, /* it lifts limits, and writes the pid file */
-	{ "live alone",                 live_alone             },
+	{ "wait for the parent",        parent_hear            }, /* it lifts limits, and writes the pid file */
 	{ "enter the working directory", cwd_enter             },
 	{ "find the user",              user_find              },
 	{ "find the program",           find_program           },
@@ -492,7 +548,7 @@ static _Noreturn void steps_run(struct child *c, const struct step *steps)
 
 _Noreturn void child_run(struct child *c)
 {
-	steps_run(c, container_steps);
+	steps_run(c, c->network_apart ? container_apart_steps : container_steps);
 }
 
 _Noreturn void child_join_run(struct child *c)

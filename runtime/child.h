@@ -40,6 +40,7 @@ struct child {
 	const int *network_files;		/* trees, one for each of NETWORK_FILE_COUNT; see network-files.h */
 	const struct activation *activation;	/* NULL in exec */
 	int hook_output[2];			/* stdout and stderr of hooks inside; opened by the child */
+	bool network_apart;			/* the parent makes its network namespace while it works */
 	bool map_wait;				/* a new user namespace: wait for its maps */
 	bool hooks_wait;			/* the parent does something once we have come to "wait for the parent" */
 	bool at_once;				/* SYNC_GO comes unasked: all that could fail before `start` may fail after it */

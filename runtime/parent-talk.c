@@ -43,9 +43,14 @@ int parent_await(int sync, enum sync_word word, const struct spec *spec, const s
 
 int parent_send(int sync, enum sync_word word)
 {
+	return parent_hand(sync, word, -1);
+}
+
+int parent_hand(int sync, enum sync_word word, int fd)
+{
 	struct pollfd said = { .fd = sync, .events = POLLIN };
 	struct sync_message m;
-	int r = sync_send(sync, word, 0, -1);
+	int r = sync_send(sync, word, 0, fd);
 
 	if (r == 0 || poll(&said, 1, 0) != 1)
 		return r;

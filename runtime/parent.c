@@ -28,7 +28,9 @@
 #include "runtime/kept.h"
 #include "runtime/lsm.h"
 #include "runtime/machine.h"
+#include "runtime/mounts.h"
 #include "runtime/net-devices.h"
+#include "runtime/net/within.h"
 #include "runtime/no-pivot.h"
 #include "runtime/parent-steps.h"
 #include "runtime/restore.h"
@@ -216,6 +218,23 @@ static int console_prepare(struct parent *p)
 	return 0;
 }
 
+/*
+ * A network namespace takes as long to make as all others, half of the mounts and the devices together. In the usual case we make it
+ * while the child does those: nobody needs it before the root has been switched, that is no hook, sysctl or device to be moved in,
+ * nor do mounts behind a sysfs need anything of the host's. What we do ourselves must not be refused to us: a user namespace, of
+ * the container's or our own, has ways around that, which go by host paths.
+ */
+static bool network_is_apart(const struct parent *p)
+{
+	const uint64_t needed = CLONE_NEWNET | CLONE_NEWNS;
+	const struct spec *spec = p->spec;
+
+	return (p->plan.flags & (needed | CLONE_NEWUSER)) == needed && !p->plan.helper && !p->options->no_pivot && !p->options->machine &&
+	       !spec->hooks[HOOK_PRESTART].count && !spec->hooks[HOOK_CREATE_RUNTIME].count &&
+	       !spec->hooks[HOOK_CREATE_CONTAINER].count && !spec->linux_.sysctl_count && !spec->linux_.net_device_count &&
+	       !network_wish_is_any(spec) && mounts_end_apart(&p->rootfs) && idmap_is_initial();
+}
+
 /* In the child. The lock's fd must not live on in it: it would outlive us, and hold the lock. */
 static void child_enter(void *arg, const struct ns_plan *plan)
 {
@@ -258,6 +277,9 @@ static int child_clone(struct parent *p)
 	c->network_folder = p->network.folder;
 	c->network_joined = p->plan.joins[NS_NETWORK] >= 0;
 	c->map_wait = p->plan.flags & CLONE_NEWUSER;
+	c->network_apart = network_is_apart(p);
+	if (c->network_apart)
+		p->plan.flags &= ~(uint64_t)CLONE_NEWNET;
 	c->at_once = p->options->at_once;
 	c->hooks_wait = p->spec->hooks[HOOK_PRESTART].count || p->spec->hooks[HOOK_CREATE_RUNTIME].count;
 	p->plan.unit = p->state.cgroup_unit;
@@ -267,6 +289,14 @@ static int child_clone(struct parent *p)
 	p->child_sync = -1;
 	scope_release(&p->scope);
 	return r;
+}
+
+static int network_make(struct parent *p)
+{
+	cleanup_fd int netns = -1;
+	int r = p->child.network_apart ? net_namespace_new(&netns) : 0;
+
+	return r < 0 || !p->child.network_apart ? r : parent_hand(p->sync, SYNC_NETWORK, netns);
 }
 
 static int maps_write(struct parent *p)
@@ -365,7 +395,6 @@ static const struct parent_step create_steps[] = {
 	{ NULL,				id_reserve         },
 	{ NULL,				cgroup_choose      },
 	{ "record the container",	record_first       }, /* nothing is made before this */
-	{ "record the container",	spec_keep          },
 	{ NULL,				filter_prepare     },
 	{ NULL,				cgroup_by_systemd  },
 	{ NULL,				image_hold         }, /* its layers are the root */
@@ -377,8 +406,10 @@ static const struct parent_step create_steps[] = {
 	{ NULL,				console_prepare    },
 	{ NULL,				cgroup_create      },
 	{ NULL,				child_clone        },
+	{ NULL,				network_make       }, /* first: the child comes to wait for it */
 	{ NULL,				maps_write         },
-	{ NULL,				cgroup_limit       }, /* the child works meanwhile */
+	{ "record the container",	spec_keep          }, /* the child works meanwhile */
+	{ NULL,				cgroup_limit       },
 	{ NULL,				cgroup_hand_over   }, /* none of the limits is there */
 	{ NULL,				cgroup_hand_own    },
 	{ NULL,				limits_lift        },

@@ -77,6 +77,8 @@ int parent_await(int sync, enum sync_word word, const struct spec *spec, const s
 
 /* parent_send() - tell the child a word; the failure of a child that has ended is what it said of it. Return: 0 or a recorded failure. */
 int parent_send(int sync, enum sync_word word);
+/* parent_hand() - the same with an fd, which stays ours */
+int parent_hand(int sync, enum sync_word word, int fd);
 
 /* parent_pid_file() - write --pid-file, when there is one. */
 int parent_pid_file(const char *path, pid_t pid);

@@ -32,7 +32,8 @@ enum { WIRE_HEAD = offsetof(struct wire, text) };
 
 static const char *const word_names[] = {
 	[SYNC_NONE] = "nothing",      [SYNC_CLONED] = "cloned",
-	[SYNC_MAPPED] = "mapped",     [SYNC_HOOKS] = "hooks",
+	[SYNC_MAPPED] = "mapped",     [SYNC_NETWORK] = "network",
+	[SYNC_HOOKS] = "hooks",
 	[SYNC_HOOKED] = "hooked",     [SYNC_CONSOLE] = "console",
 	[SYNC_LISTENER] = "listener", [SYNC_TAKEN] = "taken",
 	[SYNC_READY] = "ready",       [SYNC_GO] = "go",

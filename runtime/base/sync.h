@@ -17,6 +17,7 @@ enum sync_word {
 	SYNC_NONE,	/* end of stream: never sent */
 	SYNC_CLONED,	/* helper → parent: value is the pid of the container's first process */
 	SYNC_MAPPED,	/* parent → child: id maps are written, it is in its cgroup */
+	SYNC_NETWORK,	/* parent → child: carries the fd of its network namespace, when that was not made with it */
 	SYNC_HOOKS,	/* child → parent, when there are any: namespaces and mounts are there, run the hooks before pivot_root */
 	SYNC_HOOKED,	/* parent → child: they ran, or there are none, and the child's pid is recorded */
 	SYNC_CONSOLE,	/* child → parent: carries the fd of the terminal's master */

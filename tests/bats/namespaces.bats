@@ -15,6 +15,59 @@ load helpers
 	done
 }
 
+# A network namespace is made while the container's first process mounts, where nothing stands against that: parent.c,
+# network_is_apart(). A hook does, and a mount behind the sysfs that needs the host's files.
+@test "a network namespace that is made meanwhile: all that is seen is as if it had been made with the others" {
+	look='for n in pid mnt net ipc uts cgroup; do [ -e /proc/self/ns/$n ] || echo "no $n"; done
+		sed "s/^[0-9]* [0-9]* [0-9]*:[0-9]* //" /proc/self/mountinfo | sort; ls -l /dev | sed "s/[A-Z][a-z][a-z] .*:.. / /"
+		ls /sys/class/net; ip addr show lo; hostname; grep -E "^(Cap|NoNew|Sig|Seccomp)" /proc/self/status; pwd; echo /proc/self/fd/*
+		cat /proc/self/cgroup; echo x >/sys/class/net/lo/ifalias || echo refused'
+	watched=(env PATH="$PATH" timeout -k 5 50 strace -f -qq -o calls -e trace=clone3,unshare "$NACELLE" --root "$STATE" --data "$DATA")
+	payload "$look"
+	"${watched[@]}" run -b "$BUNDLE" "$ID" >meanwhile 2>&1
+	grep 'unshare(CLONE_NEWNET)' calls
+	not grep 'clone3(.*CLONE_NEWNET' calls
+	for with in '.hooks.createContainer = [{ path: "/bin/true" }]' '.hooks.prestart = [{ path: "/bin/true" }]' \
+		'.mounts += [{ destination: "/mnt", type: "bind", source: "/proc/sys/kernel/ostype", options: ["bind", "ro"] }]'; do
+		payload "$look" "$with"
+		"${watched[@]}" run -b "$BUNDLE" "$ID" >together 2>&1
+		grep 'clone3(.*CLONE_NEWNET' calls
+		not grep 'unshare(CLONE_NEWNET)' calls
+		diff meanwhile <(grep -v ' /mnt ' together)
+	done
+	grep refused meanwhile
+	nothing_left
+}
+
+@test "a network namespace that is made meanwhile is not the caller's, from create to delete, and goes" {
+	payload 'sleep 1000'
+	create
+	pid=$(init_pid)
+	[ "$(readlink "/proc/$pid/ns/net")" != "$(readlink /proc/self/ns/net)" ]
+	nsenter --net="/proc/$pid/ns/net" ip -o link | grep 'lo: <LOOPBACK,UP'
+	[ "$(nsenter --net="/proc/$pid/ns/net" ip -o link | wc -l)" = 1 ]
+	nacelle start "$ID"
+	[ "$(nacelle exec "$ID" readlink /proc/self/ns/net)" = "$(readlink "/proc/$pid/ns/net")" ]
+	inode=$(stat -Lc %i "/proc/$pid/ns/net")
+	nacelle delete --force "$ID"
+	not grep -F "net:[$inode]" <(readlink /proc/[0-9]*/ns/net)
+}
+
+# The mount is read-only, its file system is not: others that join the network may have a sysfs that can be written.
+@test "a read-only sysfs and cgroup make nobody else's read-only" {
+	detach 'sleep 1000'
+	net=/proc/$(init_pid)/ns/net
+	run -0 nacelle exec "$ID" sh -c 'cat /proc/self/mountinfo; echo x >/sys/class/net/lo/ifalias || echo refused'
+	[[ $output =~ ' /sys ro,nosuid,nodev,noexec,relatime - sysfs sysfs rw' ]]
+	[[ $output =~ ' /sys/fs/cgroup ro,nosuid,nodev,noexec,relatime - cgroup2 cgroup rw' ]]
+	has refused
+	payload 'echo told >/sys/class/net/lo/ifalias; cat /sys/class/net/lo/ifalias' \
+		"(.linux.namespaces[] | select(.type == \"network\")).path = \"$net\" | .mounts[5].options = [\"nosuid\"] |
+		 .process.capabilities[] += [\"CAP_NET_ADMIN\"]"
+	run -0 nacelle run -b "$BUNDLE" "$ID-2"
+	is told
+}
+
 # OCI: config-linux.md, Namespaces: a type that is not listed MUST be inherited from the runtime
 @test "a namespace not asked for is the caller's" {
 	in_container 'for n in net ipc uts; do readlink /proc/self/ns/$n; done' \
