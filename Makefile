@@ -59,6 +59,17 @@ KEEPER  := $(wildcard cmd/nacelle-keeper.c)
 VMSIDE  := $(addprefix runtime/kvm/,ask.c attend.c channel.c config.c stats.c)
 LIBSRC  := $(BASE) $(LEAVES) $(RUNTIME) $(SERVICE) $(VMSIDE)
 MAN     := $(wildcard man/*.[1-8])
+# What every start of a container runs through stands together in the program: the kernel maps 64 KiB around what is touched.
+START   := $(addprefix cmd/nacelle/,main.c globals.c options.c common.c payload.c pidfd-socket.c run.c run-target.c run-service.c exec.c) \
+	   $(BASE) \
+	   $(addprefix runtime/,bundle.c config.c spec.c spec-annotations.c spec-check.c spec-linux.c spec-mounts.c spec-process.c \
+	   spec-resources.c spec-service.c spec-short.c container.c parent.c parent-cgroup.c parent-record.c parent-talk.c state.c state-record.c \
+	   look.c exec.c delete.c namespaces.c idmap.c child.c rootfs.c mounts.c mount-source.c mount-fs.c target.c overlay-options.c lower.c \
+	   devices.c paths.c sysctl.c passwd.c program.c launch.c creds.c lsm.c personality.c memory-policy.c scheduling.c activation.c \
+	   net-devices.c network-wish.c network-attach.c image-root.c upper.c volume-use.c scope.c resctrl.c net/loopback.c net/within.c) \
+	   $(addprefix cgroups/,cgroup.c cgroup-make.c controllers.c devices.c device-program.c files.c freeze.c limits.c limits-check.c \
+	   limits-convert.c limits-io.c remove.c) \
+	   seccomp/cache.c seccomp/load.c seccomp/profile.c
 objs     = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
 PROGRAMS := $(addprefix $(B)/bin/,nacelle nacelle-shared nacelle-keeper nacelle-image nacelle-vmm nacelle-guest)
@@ -115,7 +126,8 @@ $(B)/lib/%.a:
 	$(Q)rm -f $@ && ar rcs $@ $^
 
 # the command line twice: without a loader, which every start of a container would pay for, and with one (cmd/nacelle/program.h)
-$(B)/bin/nacelle: $(call objs,$(CMD) cmd/nacelle/twin-static.c cgroups/systemd-library-none.c) $(B)/lib/nacelle.a
+$(B)/bin/nacelle: $(call objs,$(START) $(filter-out $(START),$(CMD)) cmd/nacelle/twin-static.c cgroups/systemd-library-none.c) \
+		$(B)/lib/nacelle.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(if $(filter 1,$(SAN)),-pie,-static-pie $(RELR)) $(LDFLAGS) -o $@ $^ -lseccomp -lcap -ljansson -lmd
