@@ -44,3 +44,24 @@ result()
 	THRESHOLD=x run -125 "$compare" new
 	one_line
 }
+
+@test "a bench's counts and memory are compared as well, and ratios of an emulated machine loosely" {
+	compare=$here/../bench/compare
+	export OLD=$PWD/old NACELLE_LAB_BOOT=1
+	. "$here/../bench/result.bash"
+	mkdir new
+	result new/vm.json 1 boot exits_user 132 faults 48 ratio_qemu 0.200 -- clone own_kib 700 ratio_boot 0.040
+	jq -e '.host.emulated and .rounds == 1 and .contestants[1] == { name: "clone", own_kib: 700, ratio_boot: 0.04 }' new/vm.json
+	run -0 "$compare" --keep new
+	result new/vm.json 1 boot exits_user 132 faults 48 ratio_qemu 0.290 -- clone own_kib 700 ratio_boot 0.040
+	run -0 "$compare" new
+	grep 'boot *ratio_qemu *0.2 *0.29 *1.45' <<<"$output"
+	lacks WORSE
+	result new/vm.json 1 boot exits_user 132 faults 48 ratio_qemu 0.310 -- clone own_kib 780 ratio_boot 0.040
+	run -1 "$compare" new
+	grep 'boot *ratio_qemu .*WORSE' <<<"$output"
+	grep 'clone *own_kib *700 *780 *1.11 *WORSE' <<<"$output"
+	result new/vm.json 1 boot exits_user 160 faults 48 ratio_qemu 0.200 -- clone own_kib 700 ratio_boot 0.040
+	run -1 "$compare" new
+	grep 'boot *exits_user *132 *160 .*WORSE' <<<"$output"
+}
