@@ -148,8 +148,12 @@ static int console_make(struct child *c)
 static int parent_hear(struct child *c)
 {
 	struct sync_message m;
-	int r = c->hooks_wait ? sync_send(c->sync, SYNC_HOOKS, 0, -1) : 0;
+	int r;
 
+	if (c->heard)
+		return 0;
+	c->heard = true;
+	r = c->hooks_wait ? sync_send(c->sync, SYNC_HOOKS, 0, -1) : 0;
 	if (r == 0)
 		r = sync_expect(c->sync, SYNC_HOOKED, "nacelle", &m);
 	if (r == 0 && prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
@@ -407,30 +411,6 @@ static const struct step container_steps[] = {
 	{ "set sysctls",                step_sysctls_apply     }, /* a hook may have moved interfaces in */
 	{ "open the hooks' output",     hook_output_open       },
 	{ "switch root",                step_rootfs_switch     }, /* no host path exists below this line */
-	{ "hide paths",                 step_paths_hide        },
-	{ "make the root read-only",    step_rootfs_readonly   },
-	{ "set the host name",          hostname_set           },
-	{ "enter the working directory", cwd_enter             },
-	{ "hand on sockets",            sockets_tell           },
-	{ "find the user",              user_find              },
-	{ "find the program",           find_program           }, /* so that 'create' fails, not 'start' */
-	{ "attach stdio",               stdio_attach           },
-	{ "set the personality",        step_personality_set   }, /* here and no later: the filter may forbid it */
-	{ "set the memory policy",      step_memory_policy_set }, /* within the cpuset that the parent has set */
-	{ "prepare the label",          label_prepare          },
-	{ "load seccomp, notifying",    filter_enter_notify    },
-	{ "wait for start",             wait_for_start         },
-	{ "prepare the launcher",       launcher_prepare       },
-	{ "set limits",                 step_limits_set        }, /* late: they may be too low for what stands above */
-	{ "bound capabilities",         step_caps_bound        },
-	{ "become the user",            step_user_become       }, /* keeps what the next two need */
-	{ "load seccomp, privileged",   filter_enter_early     }, /* without no_new_privs it takes CAP_SYS_ADMIN */
-	{ "drop capabilities",          step_caps_drop         },
-	{ "set no_new_privs",           step_no_new_privs_set  },
-	{ "judge the program",          judge_program          }, /* as the payload: the kernel's refusals come too late to be told */
-	{ "run startContainer hooks",   hooks_start_container  }, /* programs of the image: with no more than the payload has */
-	{ "close fds",                  fds_close              },
-	{ "load seccomp",               filter_enter_late      }, /* last: it may forbid all of the above */
 	{ NULL, NULL },
 };
 
@@ -454,31 +434,36 @@ static const struct step container_apart_steps[] = {
 	{ "switch root",                step_rootfs_switch     }, /* no host path exists below this line */
 	{ "enter the network namespace", network_enter         },
 	{ "mount",                      step_mounts_apply      }, /* the rest: file systems of its own alone */
+	{ NULL, NULL },
+};
+
+/* Both go on in the new root. */
+static const struct step inside_steps[] = {
 	{ "hide paths",                 step_paths_hide        },
 	{ "make the root read-only",    step_rootfs_readonly   },
 	{ "set the host name",          hostname_set           },
 	{ "enter the working directory", cwd_enter             },
 	{ "hand on sockets",            sockets_tell           },
 	{ "find the user",              user_find              },
-	{ "find the program",           find_program           },
+	{ "find the program",           find_program           }, /* so that 'create' fails, not 'start' */
 	{ "attach stdio",               stdio_attach           },
-	{ "set the personality",        step_personality_set   },
-	{ "wait for the parent",        parent_hear            }, /* our pid is recorded, limits are set */
-	{ "set the memory policy",      step_memory_policy_set },
+	{ "set the personality",        step_personality_set   }, /* here and no later: the filter may forbid it */
+	{ "wait for the parent",        parent_hear            }, /* if we have not yet */
+	{ "set the memory policy",      step_memory_policy_set }, /* within the cpuset that the parent has set */
 	{ "prepare the label",          label_prepare          },
 	{ "load seccomp, notifying",    filter_enter_notify    },
 	{ "wait for start",             wait_for_start         },
 	{ "prepare the launcher",       launcher_prepare       },
-	{ "set limits",                 step_limits_set        },
+	{ "set limits",                 step_limits_set        }, /* late: they may be too low for what stands above */
 	{ "bound capabilities",         step_caps_bound        },
-	{ "become the user",            step_user_become       },
-	{ "load seccomp, privileged",   filter_enter_early     },
+	{ "become the user",            step_user_become       }, /* keeps what the next two need */
+	{ "load seccomp, privileged",   filter_enter_early     }, /* without no_new_privs it takes CAP_SYS_ADMIN */
 	{ "drop capabilities",          step_caps_drop         },
 	{ "set no_new_privs",           step_no_new_privs_set  },
-	{ "judge the program",          judge_program          },
-	{ "run startContainer hooks",   hooks_start_container  },
+	{ "judge the program",          judge_program          }, /* as the payload: the kernel's refusals come too late to be told */
+	{ "run startContainer hooks",   hooks_start_container  }, /* programs of the image: with no more than the payload has */
 	{ "close fds",                  fds_close              },
-	{ "load seccomp",               filter_enter_late      },
+	{ "load seccomp",               filter_enter_late      }, /* last: it may forbid all of the above */
 	{ NULL, NULL },
 };
 
@@ -526,20 +511,29 @@ static int signals_reset(void)
 	return sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? fail(errno, "block no signal") : 0;
 }
 
-static _Noreturn void steps_run(struct child *c, const struct step *steps)
+static int steps_run(struct child *c, const struct step *step)
+{
+	int r = 0;
+
+	for (; r >= 0 && step->run; step++) {
+		r = step->run(c);
+		/* The two that speak of the payload's program have docker's own sentences. */
+		if (r < 0 && fail_status() == STATUS_OURS)
+			r = fail_in(r, "%s", step->name);
+	}
+	return r < 0 ? r : 0;
+}
+
+/* All of @first, then all of @second. */
+static _Noreturn void all_run(struct child *c, const struct step *first, const struct step *second)
 {
 	int r = signals_reset();
 
 	cmdline_hide(); /* who joins our pid namespace need not know what the operator typed */
-	for (const struct step *s = steps; r >= 0 && s->run; s++) {
-		r = s->run(c);
-		if (r < 0) {
-			/* The two that speak of the payload's program have docker's own sentences. */
-			if (fail_status() == STATUS_OURS)
-				r = fail_in(r, "%s", s->name);
-			break;
-		}
-	}
+	if (r == 0)
+		r = steps_run(c, first);
+	if (r == 0)
+		r = steps_run(c, second);
 	if (r == 0)
 		r = program_exec(c->launcher, &c->label, c->program, &c->process);
 	sync_send_failure(c->sync, r);
@@ -548,10 +542,12 @@ static _Noreturn void steps_run(struct child *c, const struct step *steps)
 
 _Noreturn void child_run(struct child *c)
 {
-	steps_run(c, c->network_apart ? container_apart_steps : container_steps);
+	all_run(c, c->network_apart ? container_apart_steps : container_steps, inside_steps);
 }
 
 _Noreturn void child_join_run(struct child *c)
 {
-	steps_run(c, join_steps);
+	static const struct step none[] = { { NULL, NULL } };
+
+	all_run(c, join_steps, none);
 }

@@ -44,6 +44,7 @@ struct child {
 	bool map_wait;				/* a new user namespace: wait for its maps */
 	bool hooks_wait;			/* the parent does something once we have come to "wait for the parent" */
 	bool at_once;				/* SYNC_GO comes unasked: all that could fail before `start` may fail after it */
+	bool heard;				/* the parent's word came; of the child */
 	char *program;				/* found by "find the program"; of the child */
 	int launcher;				/* made by "prepare the launcher"; of the child */
 	struct lsm_label label;			/* made by "prepare the label"; of the child */
