@@ -22,7 +22,7 @@ load helpers
 		sed "s/^[0-9]* [0-9]* [0-9]*:[0-9]* //" /proc/self/mountinfo | sort; ls -l /dev | sed "s/[A-Z][a-z][a-z] .*:.. / /"
 		ls /sys/class/net; ip addr show lo; hostname; grep -E "^(Cap|NoNew|Sig|Seccomp)" /proc/self/status; pwd; echo /proc/self/fd/*
 		cat /proc/self/cgroup; echo x >/sys/class/net/lo/ifalias || echo refused'
-	watched=(env PATH="$PATH" timeout -k 5 50 strace -f -qq -o calls -e trace=clone3,unshare "$NACELLE" --root "$STATE" --data "$DATA")
+	watched=(env PATH="$PATH" timeout -k 5 50 strace -f -qq -o calls -e "trace=clone3,unshare" "$NACELLE" --root "$STATE" --data "$DATA")
 	payload "$look"
 	"${watched[@]}" run -b "$BUNDLE" "$ID" >meanwhile 2>&1
 	grep 'unshare(CLONE_NEWNET)' calls
