@@ -7,7 +7,7 @@
  *	- a new time namespace gets offsets: they are frozen once a process lives in it.
  *	- the cgroup is out of our reach: a login session's process may not enter a scope of its user's systemd;
  * Then a helper, born in the cgroup or moved there, joins and prepares, clones with CLONE_PARENT so that the child is ours
- * all the same, sends us its pid and ends. We ourselves never change namespace.
+ * all the same, sends us its pid and ends. We ourselves change no namespace here.
  */
 #include "runtime/namespaces.h"
 

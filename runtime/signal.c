@@ -100,38 +100,40 @@ int container_signal(const struct container_place *place, const char *id, int si
 	return r;
 }
 
-int container_pause(const struct container_place *place, const char *id, bool paused)
+/* The cgroup of a container that lives. @own: to freeze it, it must have been made for the container. Return: 0 or a recorded failure. */
+static int live_cgroup(const struct container_place *place, const char *id, bool own, struct cgroup *ret_cg)
 {
-	struct cgroup cg = CGROUP_NONE;
 	struct state state = { .pid = 0 };
 	int r = live_open(place, id, &state);
 
 	if (r < 0)
 		return r;
-	r = kept_cgroup(&state, &cg);
-	if (r == CGROUP_NOT_FOUND || (r == 0 && !cg.made))
-		r = fail_plain(EINVAL, "container '%s' has no cgroup of its own to be paused by", id);
+	r = kept_cgroup(&state, ret_cg);
+	if (r == CGROUP_NOT_FOUND || (r == 0 && own && !ret_cg->made))
+		r = own ? fail_plain(EINVAL, "container '%s' has no cgroup of its own to be paused by", id) :
+			  fail_plain(EINVAL, "container '%s' has no cgroup to tell its processes by", id);
+	state_done(&state);
+	return r;
+}
+
+int container_pause(const struct container_place *place, const char *id, bool paused)
+{
+	struct cgroup cg = CGROUP_NONE;
+	int r = live_cgroup(place, id, true, &cg);
+
 	if (r == 0)
 		r = cgroup_freeze(&cg, paused, FREEZE_MS);
 	cgroup_close(&cg);
-	state_done(&state);
 	return r;
 }
 
 int container_pids(const struct container_place *place, const char *id, pid_t **ret_pids, size_t *ret_count)
 {
 	struct cgroup cg = CGROUP_NONE;
-	struct state state = { .pid = 0 };
-	int r = live_open(place, id, &state);
+	int r = live_cgroup(place, id, false, &cg);
 
-	if (r < 0)
-		return r;
-	r = kept_cgroup(&state, &cg);
-	if (r == CGROUP_NOT_FOUND)
-		r = fail_plain(EINVAL, "container '%s' has no cgroup to tell its processes by", id);
 	if (r == 0)
 		r = cgroup_procs(&cg, ret_pids, ret_count);
 	cgroup_close(&cg);
-	state_done(&state);
 	return r;
 }
