@@ -295,12 +295,13 @@ power: all
 scale: all
 	$(Q)tests/scale/run
 # what is measured beside others, and beside the last results; BENCH_KEEP=1 keeps these as the next's measure
-# containers on this machine, virtual machines and ports in the lab; then all of it beside the last results
+# containers and their ports on this machine, virtual machines in the lab; then all of it beside the last results
 bench: all bench-programs
 	$(Q)tests/packages bench lab engines
 	$(Q)mkdir -p $(B)/bench/results
 	$(Q)tests/bench/run-true --json $(abspath $(B))/bench/results/run.json
 	$(Q)OUT=$(abspath $(B))/bench/results tests/bench/verbs
+	$(Q)OUT=$(abspath $(B))/bench/results CONTESTANTS="nacelle netavark" ROUNDS=20 tests/bench/ports
 	$(Q)tests/lab/lab --guest 6.1-cloud --out $(B)/bench/results -- env OUT=/lab-out ROUNDS=1 tests/bench/vm
 	$(Q)tests/lab/lab --timeout 3600 --out $(B)/bench/results -- tests/bench/machines
 	$(Q)tests/bench/compare $(if $(BENCH_KEEP),--keep) $(B)/bench/results
