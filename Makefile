@@ -297,7 +297,7 @@ scale: all
 # what is measured beside others, and beside the last results; BENCH_KEEP=1 keeps these as the next's measure
 # containers and their ports on this machine, virtual machines in the lab; then all of it beside the last results
 bench: all bench-programs
-	$(Q)tests/packages bench lab engines
+	$(Q)tests/packages bench lab
 	$(Q)mkdir -p $(B)/bench/results
 	$(Q)tests/bench/run-true --json $(abspath $(B))/bench/results/run.json
 	$(Q)OUT=$(abspath $(B))/bench/results tests/bench/verbs
