@@ -79,8 +79,9 @@ static bool proc_file_may_be_covered(const char *path)
 /*
  * On /proc only a procfs, and below it only single files that tell about the machine: a mount
  * anywhere else there could feign what the kernel says, or take in what we write.
+ * @tree: -1: there is none yet, it will be what the type says
  */
-static int destination_allowed(const struct spec_mount *m, bool procfs, int target)
+static int destination_allowed(const struct spec_mount *m, int tree, int target)
 {
 	cleanup_free char *path = NULL;
 	long magic = 0;
@@ -92,8 +93,14 @@ static int destination_allowed(const struct spec_mount *m, bool procfs, int targ
 		return fail_plain(
 			EINVAL,
 			"only an overlay that is the first mount may have this destination");
-	if (str_eq(path, "/proc"))
-		return procfs ? 0 : fail_plain(EPERM, "only a procfs may be mounted on '/proc'");
+	if (str_eq(path, "/proc")) {
+		r = tree < 0 ? 0 : file_system_of(tree, &magic);
+		if (r < 0)
+			return r;
+		return (tree < 0 ? is_type(m, "proc") : magic == PROC_SUPER_MAGIC)
+			       ? 0
+			       : fail_plain(EPERM, "only a procfs may be mounted on '/proc'");
+	}
 	if (proc_file_may_be_covered(path))
 		return 0;
 	if (str_starts(path, "/proc/"))
@@ -281,7 +288,7 @@ static int mount_shortly(struct rootfs *r, const struct spec_mount *m)
 	target = target_of(r, m, -1);
 	if (target < 0)
 		return target;
-	err = destination_allowed(m, is_type(m, "proc"), target);
+	err = destination_allowed(m, -1, target);
 	if (err == 0)
 		err = mount_over(&want, target, NULL);
 	return err < 0 ? err : err != MOUNT_REFUSED;
@@ -291,7 +298,6 @@ static int mount_apply(struct rootfs *r, size_t i)
 {
 	const struct spec_mount *m = &r->spec->mounts[i];
 	cleanup_fd int tree = -1, target = -1;
-	long magic = 0;
 	int err;
 
 	if (m->remount)
@@ -310,9 +316,7 @@ static int mount_apply(struct rootfs *r, size_t i)
 	target = target_of(r, m, tree);
 	if (target < 0)
 		return target;
-	err = file_system_of(tree, &magic);
-	if (err == 0)
-		err = destination_allowed(m, magic == PROC_SUPER_MAGIC, target);
+	err = destination_allowed(m, tree, target);
 	if (err < 0)
 		return err;
 	err = attributes_apply(m, tree);
@@ -378,7 +382,7 @@ static bool is_networks(const struct spec_mount *m)
 static int mounts_go_on(struct rootfs *r, bool (*end)(const struct spec_mount *m))
 {
 	cleanup_fd int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int begun = r->mounted > 0 ? 0 : late_list_new(r);
+	int begun = r->late ? 0 : late_list_new(r);
 
 	if (here < 0)
 		return fail(errno, "open the working directory");

@@ -294,9 +294,12 @@ static int child_clone(struct parent *p)
 static int network_make(struct parent *p)
 {
 	cleanup_fd int netns = -1;
-	int r = p->child.network_apart ? net_namespace_new(&netns) : 0;
+	int r;
 
-	return r < 0 || !p->child.network_apart ? r : parent_hand(p->sync, SYNC_NETWORK, netns);
+	if (!p->child.network_apart)
+		return 0;
+	r = net_namespace_new(&netns);
+	return r < 0 ? r : parent_hand(p->sync, SYNC_NETWORK, netns);
 }
 
 static int maps_write(struct parent *p)
