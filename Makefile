@@ -79,7 +79,7 @@ TOOLS    := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c))
 BENCHES  := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz-*.c))
 FAULTS   := $(B)/faults/inject $(B)/faults/confined
-HOSTILE  := $(B)/hostile/run $(B)/kvm/guest-hostile $(B)/bench/vm-launch
+HOSTILE  := $(B)/hostile/run $(B)/kvm/guest-hostile $(B)/bench/vm-launch $(B)/bench/vsock-connect
 
 all: $(PROGRAMS)
 
@@ -188,8 +188,8 @@ $(BENCHES) $(B)/bench/floor-libc:
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(BENCHF) -o $@ $(filter %.c,$^)
 
-# the monitor by hand, without a runtime around it
-$(B)/bench/vm-launch: $(B)/obj/tests/kvm/vm-launch.o $(B)/lib/kvm.a $(B)/lib/base.a
+# the monitor by hand, without a runtime around it; and a word to its guest
+$(B)/bench/vm-launch $(B)/bench/vsock-connect: $(B)/bench/%: $(B)/obj/tests/kvm/%.o $(B)/lib/kvm.a $(B)/lib/base.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $^ -lpthread

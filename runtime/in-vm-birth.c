@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <linux/random.h>
 #include <linux/vm_sockets.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -30,32 +32,38 @@ struct pool {
 	unsigned char bytes[BIRTH_SEED];
 };
 
-/* Return: NULL when this machine has no such page. */
-static volatile struct birth_page *page_map(void)
+/* Among the agent's own pages: an address of its own would take three more of the kernel's for its page tables. */
+static _Alignas(BIRTH_SIZE) uint8_t page_place[BIRTH_SIZE];
+
+/* NULL: this machine has none. It stays mapped: to take it away would cost a clone memory. */
+static volatile struct birth_page *page;
+
+static void page_map(void)
 {
 	cleanup_fd int memory = open("/dev/mem", O_RDWR | O_CLOEXEC);
-	void *page;
+	void *at;
 
 	if (memory < 0)
-		return NULL;
-	page = mmap(NULL, BIRTH_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, memory, BIRTH_BASE);
-	return page == MAP_FAILED ? NULL : page;
+		return;
+	at = mmap(page_place, BIRTH_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memory, BIRTH_BASE);
+	if (at == MAP_FAILED)
+		return;
+	page = at;
+	if (page->magic != BIRTH_MAGIC)
+		page = NULL;
 }
 
-static void command(volatile struct birth_page *page, uint32_t value)
+static void command(uint32_t value)
 {
 	*(volatile uint32_t *)((volatile uint8_t *)page + BIRTH_COMMAND) = value;
 }
 
 /* The kernel mixes the seed in and draws all that follows from it: what two clones had in common is worth nothing then. */
-static int random_renew(const volatile struct birth_page *page)
+static int random_renew(int random)
 {
-	cleanup_fd int random = open("/dev/random", O_RDWR | O_CLOEXEC);
 	struct pool pool = { .head = { .entropy_count = BIRTH_SEED * 8, .buf_size = BIRTH_SEED } };
 	int r = 0;
 
-	if (random < 0)
-		return fail(errno, "open '/dev/random'");
 	for (unsigned int i = 0; i < BIRTH_SEED; i++)
 		pool.bytes[i] = page->seed[i];
 	if (ioctl(random, RNDADDENTROPY, &pool) < 0 || ioctl(random, RNDRESEEDCRNG) < 0)
@@ -64,25 +72,22 @@ static int random_renew(const volatile struct birth_page *page)
 	return r;
 }
 
-static int clock_renew(volatile struct birth_page *page)
+static int clock_renew(void)
 {
 	struct timespec now;
 	uint64_t ns;
 
-	command(page, BIRTH_TIME);
+	command(BIRTH_TIME);
 	ns = page->realtime_ns;
 	now = (struct timespec){ .tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000) };
 	return clock_settime(CLOCK_REALTIME, &now) < 0 ? fail(errno, "set the clock") : 0;
 }
 
 /* The device has told the driver; it resets what it takes for connections, too, so there must be none yet. */
-static int cid_await(uint64_t wanted)
+static int cid_await(int vsock, uint64_t wanted)
 {
 	const struct timespec pause = { .tv_nsec = CID_PAUSE_NS };
-	cleanup_fd int vsock = open("/dev/vsock", O_RDONLY | O_CLOEXEC);
 
-	if (vsock < 0)
-		return fail(errno, "open '/dev/vsock'");
 	for (int i = 0; i < CID_TRIES; i++) {
 		unsigned int cid;
 
@@ -106,29 +111,55 @@ static void settle(void)
 	(void)nanosleep(&pause, NULL);
 }
 
+/* What a clone needs is opened by its template: to open and to close takes a kernel twenty pages that it would write to. */
+static int needed_open(int *ret_random, int *ret_vsock)
+{
+	*ret_random = open("/dev/random", O_RDWR | O_CLOEXEC);
+	*ret_vsock = open("/dev/vsock", O_RDONLY | O_CLOEXEC);
+	if (*ret_random < 0 || *ret_vsock < 0)
+		return fail(errno, "open '%s'", *ret_random < 0 ? "/dev/random" : "/dev/vsock");
+	return 0;
+}
+
+/* Nobody sees its clock or its number before the host speaks to it; and only then the time is known that it is to have. */
+static int clone_begin(int random, int vsock)
+{
+	int r = random_renew(random);
+
+	command(BIRTH_WAIT);
+	if (r == 0)
+		r = clock_renew();
+	if (r == 0)
+		r = cid_await(vsock, page->cid);
+	command(BIRTH_DONE);
+	return r;
+}
+
 int in_vm_born(struct in_vm_slots *ret)
 {
-	volatile struct birth_page *page = page_map();
-	int r = 0;
+	int random, vsock, r;
 
 	*ret = (struct in_vm_slots){ .count = 0 };
-	if (!page)
+	page_map();
+	if (!page || page->how != BIRTH_TEMPLATE)
 		return 0;
-	if (page->magic == BIRTH_MAGIC && page->how == BIRTH_TEMPLATE) {
-		settle();
-		command(page, BIRTH_POINT); /* each clone goes on from here */
-	}
-	if (page->magic == BIRTH_MAGIC && page->how == BIRTH_CLONE) {
-		*ret = (struct in_vm_slots){ .first = page->device_first, .count = page->device_count };
-		r = random_renew(page);
-		if (r == 0)
-			r = clock_renew(page);
-		if (r == 0)
-			r = cid_await(page->cid);
-		command(page, BIRTH_DONE);
-	}
-	(void)munmap((void *)(uintptr_t)page, BIRTH_SIZE);
+	r = needed_open(&random, &vsock);
+	if (r < 0)
+		return fail_in(r, "become a template");
+	settle();
+	command(BIRTH_POINT); /* each clone goes on from here */
+	if (page->how != BIRTH_CLONE)
+		return 0;
+	*ret = (struct in_vm_slots){ .first = page->device_first, .count = page->device_count };
+	r = clone_begin(random, vsock);
 	return r < 0 ? fail_in(r, "become a machine of its own") : 0;
+}
+
+bool in_vm_ring(void)
+{
+	if (page)
+		command(BIRTH_LISTEN);
+	return page;
 }
 
 /* In the template these slots were empty, and the driver looks only once. */

@@ -39,7 +39,7 @@ struct agent {
 	pid_t sessions[SESSIONS_MAX]; /* 0: free */
 };
 
-/* It is refused, and heard all the same: see runtime/kvm/vsock.h. */
+/* Another hypervisor's machine has no other bell. It is refused, and heard all the same: see runtime/kvm/vsock.h. */
 static void doorbell_ring(void)
 {
 	const struct sockaddr_vm bell = {
@@ -243,7 +243,8 @@ int in_vm_serve(void)
 		r = in_vm_disks_make(&slots);
 	if (r < 0)
 		return r;
-	doorbell_ring();
+	if (!in_vm_ring())
+		doorbell_ring();
 	while (!ended) {
 		struct pollfd wait[] = {
 			{ .fd = agent.listener, .events = POLLIN },

@@ -7,6 +7,8 @@
  * It uses the same code as on a host: a guest is a machine with one container.
  */
 
+#include <stdbool.h>
+
 #include "runtime/container.h"
 #include "runtime/kvm/channel.h"
 
@@ -34,6 +36,9 @@ struct in_vm_slots {
  * another machine than its template.
  */
 int in_vm_born(struct in_vm_slots *ret);
+
+/* in_vm_ring() - tell the host that somebody listens, after in_vm_born(). Return: false when this machine has no bell. */
+bool in_vm_ring(void);
 
 /* in_vm_slots_bind() - let the driver look at them again. Return: 0 or a recorded failure. */
 int in_vm_slots_bind(const struct in_vm_slots *slots);

@@ -8,9 +8,11 @@
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "runtime/base/error.h"
 #include "runtime/kvm/bus.h"
@@ -26,6 +28,15 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec;
 }
 
+static void ring(const struct birth *birth)
+{
+	const uint64_t one = 1;
+
+	/* Only a count at the brim refuses, and that has been heard already. */
+	if (write(birth->bell_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
 static void command(struct birth *birth, uint32_t value)
 {
 	struct birth_page *page = birth->page;
@@ -37,6 +48,12 @@ static void command(struct birth *birth, uint32_t value)
 	} else if (page->how == BIRTH_CLONE && value == BIRTH_DONE) {
 		explicit_bzero(page->seed, sizeof(page->seed));
 		page->how = BIRTH_COLD;
+	} else if (page->how == BIRTH_CLONE && value == BIRTH_WAIT && !birth->waited) {
+		birth->waited = true;
+		vm_stand(birth->vm);
+		ring(birth);
+	} else if (value == BIRTH_LISTEN) {
+		ring(birth);
 	} else {
 		vm_count(&birth->vm->stats->refused);
 	}
@@ -72,7 +89,9 @@ int birth_add(struct birth *birth, struct vm *vm, struct bus *memory, const stru
 
 	if (page == MAP_FAILED)
 		return fail(errno, "map the page about the machine's birth");
-	*birth = (struct birth){ .vm = vm, .page = page };
+	*birth = (struct birth){ .vm = vm, .page = page, .bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
+	if (birth->bell_fd < 0)
+		return fail(errno, "eventfd");
 	*birth->page = *fill;
 	birth->page->magic = BIRTH_MAGIC;
 	if (fill->how == BIRTH_CLONE && getrandom(birth->page->seed, BIRTH_SEED, 0) != BIRTH_SEED)
@@ -83,7 +102,10 @@ int birth_add(struct birth *birth, struct vm *vm, struct bus *memory, const stru
 
 void birth_done(struct birth *birth)
 {
-	if (birth->page)
-		(void)munmap(birth->page, BIRTH_SIZE);
+	if (!birth->page)
+		return;
+	(void)munmap(birth->page, BIRTH_SIZE);
 	birth->page = NULL;
+	if (birth->bell_fd >= 0)
+		(void)close(birth->bell_fd);
 }

@@ -7,9 +7,10 @@
  * It lies in front of the devices' registers and is read-only memory for the guest: reading it is no exit,
  * writing a command to its last word is one. The agent maps it by /dev/mem; a guest that does not know of it
  * misses nothing. What is secret in it is there for the clone's first moments only: after BIRTH_DONE the page
- * holds no seed, and commands have no effect any more.
+ * holds no seed, and no command but the bell has an effect any more.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define BIRTH_BASE  0xcffff000ULL
@@ -27,6 +28,8 @@ enum birth_command {
 	BIRTH_POINT = 1, /* here the template is taken */
 	BIRTH_TIME = 2, /* let the page have the time of now */
 	BIRTH_DONE = 3,
+	BIRTH_WAIT = 4, /* stand still until the host has a word for it */
+	BIRTH_LISTEN = 5, /* somebody listens for the host now; however it came to be, and after BIRTH_DONE, too */
 };
 
 /*
@@ -48,10 +51,16 @@ struct birth_page {
 struct bus;
 struct vm;
 
-/* struct birth - the monitor's side; all zero is none */
+/*
+ * struct birth - the monitor's side; @page NULL is none
+ *
+ * @bell_fd: an eventfd, which BIRTH_WAIT and BIRTH_LISTEN make readable: whoever speaks to the guest hears it (runtime/kvm/vsock.h)
+ */
 struct birth {
 	struct vm *vm;
 	struct birth_page *page;
+	int bell_fd;
+	bool waited; /* it may do so once */
 };
 
 /*

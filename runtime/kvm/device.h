@@ -9,6 +9,7 @@
 
 #include "runtime/kvm/config.h"
 
+struct birth;
 struct bus;
 struct loop;
 struct virtio;
@@ -21,6 +22,7 @@ struct device_place {
 	struct bus *memory;
 	unsigned int slot;
 	uint8_t *page; /* its registers */
+	const struct birth *birth; /* by which the agent rings; NULL: it cannot */
 	const struct vm_share_config *shares;
 	unsigned int share_count;
 };

@@ -47,6 +47,9 @@ static const struct rule common[] = {
 
 static const struct rule vcpu[] = {
 	CALL_IF(ioctl, EQUAL, 1, KVM_RUN),
+	CALL_IF(ioctl, EQUAL, 1, KVM_KVMCLOCK_CTRL),
+	CALL_IF(ioctl, EQUAL, 1, KVM_SET_MSRS),
+	CALL(poll),
 };
 
 /* A loop, malloc and free, mappings that are never code, data of files. */

@@ -266,7 +266,7 @@ int template_map(const struct template *template, int fd, const struct vm *vm)
 	return 0;
 }
 
-int template_restore(const struct template *template, const struct vm *vm, const struct vcpu *vcpus,
+int template_restore(const struct template *template, const struct vm *vm, struct vcpu *vcpus,
 		     unsigned int vcpu_count, struct virtio *const *devices, unsigned int device_count)
 {
 	int r;

@@ -86,5 +86,5 @@ int template_map(const struct template *template, int fd, const struct vm *vm);
  *
  * Return: 0 or a recorded failure, after which the machine is of no use.
  */
-int template_restore(const struct template *template, const struct vm *vm, const struct vcpu *vcpus,
+int template_restore(const struct template *template, const struct vm *vm, struct vcpu *vcpus,
 		     unsigned int vcpu_count, struct virtio *const *devices, unsigned int device_count);

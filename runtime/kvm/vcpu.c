@@ -19,10 +19,11 @@
 #include "runtime/kvm/bus.h"
 #include "runtime/kvm/filter.h"
 #include "runtime/kvm/vm.h"
+#include "runtime/kvm/x86-state.h"
 #include "runtime/kvm/x86.h"
 
 /* Far more than a thread that dispatches exits uses; only touched pages count. */
-enum { STACK_SIZE = 128 * 1024 };
+enum { STACK_SIZE = 128 * 1024, STOOD_LONG_MS = 1000 };
 
 int vcpu_init(struct vcpu *vcpu, struct vm *vm, const struct bus *ports, const struct bus *memory,
 	      unsigned int index, unsigned int vcpus, const struct x86_entry *entry)
@@ -136,6 +137,28 @@ static enum vm_end_reason exit_dispatch(struct vcpu *vcpu)
 	}
 }
 
+/* Whoever kicks has set what is to be seen before: first the flag goes down, then we look. */
+static void kick_take(const struct vcpu *vcpu)
+{
+	__atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+	vm_count(&vcpu->vm->stats->exits[VM_EXIT_INTERRUPTED]);
+}
+
+/*
+ * A clone's timer is armed behind it: who stands still has no use for what it would set off. To its kernel a long rest
+ * would look like a processor that hangs; a guest without KVM's clock says EINVAL.
+ */
+static void stand(struct vcpu *vcpu)
+{
+	vcpu->rested = true;
+	if (vm_go_await(vcpu->vm) >= STOOD_LONG_MS)
+		(void)ioctl(vcpu->fd, KVM_KVMCLOCK_CTRL, 0);
+	if (x86_timer_arm(vcpu) < 0) {
+		log_warn("vcpu %u: arm its timer: %s", vcpu->index, fail_text());
+		vm_end(vcpu->vm, VM_END_KVM);
+	}
+}
+
 void vcpu_run(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
@@ -143,9 +166,14 @@ void vcpu_run(struct vcpu *vcpu)
 	while (!vm_has_ended(vm)) {
 		enum vm_end_reason end;
 
+		/* even if it is over before we look: the timer */
+		if (vm_rest(vm) != VM_REST_AHEAD && !vcpu->rested) {
+			stand(vcpu);
+			continue;
+		}
 		if (ioctl(vcpu->fd, KVM_RUN, 0) < 0) {
 			if (errno == EINTR || errno == EAGAIN) {
-				vm_count(&vm->stats->exits[VM_EXIT_INTERRUPTED]);
+				kick_take(vcpu);
 				continue;
 			}
 			/* EFAULT: behind an address of the guest is no memory any more, as when a
@@ -206,12 +234,17 @@ int vcpu_start(struct vcpu *vcpu, bool confined)
 	return 0;
 }
 
+void vcpu_kick(struct vcpu *vcpu)
+{
+	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	(void)pthread_kill(vcpu->thread, VCPU_KICK);
+}
+
 void vcpu_stop(struct vcpu *vcpu)
 {
 	if (!vcpu->has_thread)
 		return;
-	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-	(void)pthread_kill(vcpu->thread, VCPU_KICK);
+	vcpu_kick(vcpu);
 	(void)pthread_join(vcpu->thread, NULL);
 	vcpu->has_thread = false;
 }

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Interrupts a processor that runs the guest. */
 #define VCPU_KICK SIGUSR1
@@ -26,6 +27,8 @@ struct vcpu {
 	int stats_fd; /* what KVM counts; -1: it does not tell */
 	struct kvm_run *run;
 	size_t run_size;
+	uint64_t deadline; /* of a clone's timer, which is armed behind its rest; 0: none */
+	bool rested;
 	pthread_t thread;
 	bool has_thread, confined;
 };
@@ -57,6 +60,9 @@ int vcpu_signals_prepare(void);
  * Return: 0 or a recorded failure.
  */
 int vcpu_start(struct vcpu *vcpu, bool confined);
+
+/* vcpu_kick() - make it leave the guest and look what has changed: whether the machine has ended, or is to stand still. */
+void vcpu_kick(struct vcpu *vcpu);
 
 /* vcpu_stop() - interrupt its thread, which the machine's end lets go, and wait for it. After vm_end(). */
 void vcpu_stop(struct vcpu *vcpu);

@@ -12,9 +12,11 @@
 #include <linux/virtio_vsock.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include "runtime/base/cleanup.h"
 #include "runtime/base/error.h"
+#include "runtime/kvm/birth.h"
 #include "runtime/kvm/device.h"
 #include "runtime/kvm/vm.h"
 
@@ -144,15 +146,28 @@ static void clone_tell(struct virtio *v)
 	virtio_notify(v, VSOCK_QUEUE_EVENTS);
 }
 
+void vsock_called(struct vsock *vsock)
+{
+	bool waits = false;
+
+	for (unsigned int i = 0; i < VSOCK_STREAMS_MAX; i++)
+		waits = waits || vsock->streams[i].state == VSOCK_WAITING;
+	if (!waits || !vsock->rests)
+		return;
+	vsock->rests = false;
+	clone_tell(&vsock->v);
+	vm_go(vsock->v.vm);
+}
+
 /* Who connects before the driver is there waits in the socket's backlog. */
 static void vsock_start(struct virtio *v)
 {
 	struct vsock *vsock = container_of(v, struct vsock, v);
 
-	if (v->restored)
-		clone_tell(v);
 	if (!vsock->listening)
 		vsock->listening = loop_add(v->loop, &vsock->listener, EPOLLIN) == 0;
+	if (!vsock->hears && vsock->bell.fd >= 0)
+		vsock->hears = loop_add(v->loop, &vsock->bell, EPOLLIN) == 0;
 }
 
 static void vsock_reset(struct virtio *v)
@@ -161,7 +176,9 @@ static void vsock_reset(struct virtio *v)
 
 	if (vsock->listening)
 		loop_remove(v->loop, &vsock->listener);
-	vsock->listening = vsock->answered = false;
+	if (vsock->hears)
+		loop_remove(v->loop, &vsock->bell);
+	vsock->listening = vsock->hears = vsock->answered = false;
 	for (unsigned int i = 0; i < VSOCK_STREAMS_MAX; i++)
 		vsock_stream_free(&vsock->streams[i]);
 }
@@ -179,6 +196,28 @@ static void listener_ready(struct loop_source *source, uint32_t events)
 	(void)events;
 	if (virtio_enter(&vsock->v))
 		vsock_accept(vsock);
+	virtio_leave(&vsock->v);
+}
+
+/* A clone's first ring is that it rests: nothing lets it go on before that is heard, so the next is another. */
+static void bell_ready(struct loop_source *source, uint32_t events)
+{
+	struct vsock *vsock = container_of(source, struct vsock, bell);
+	uint64_t count;
+
+	(void)events;
+	if (read(source->fd, &count, sizeof(count)) < 0)
+		return;
+	if (!virtio_enter(&vsock->v)) {
+		/* it rings before its driver is there */
+	} else if (vsock->v.restored && !vsock->rested) {
+		vsock->rested = vsock->rests = true;
+		vm_kick(vsock->v.vm);
+		vsock_called(vsock);
+	} else {
+		doorbell(vsock);
+		virtio_notify(&vsock->v, VSOCK_QUEUE_RX);
+	}
 	virtio_leave(&vsock->v);
 }
 
@@ -213,6 +252,9 @@ int vsock_new(const struct device_place *place, const struct vm_device_config *c
 	vsock->cid = config->cid;
 	vsock->next_port = PORT_FIRST;
 	vsock->listener = (struct loop_source){ .fd = config->fd[0], .ready = listener_ready };
+	vsock->bell = (struct loop_source){
+		.fd = place->birth ? place->birth->bell_fd : -1, .ready = bell_ready,
+	};
 	for (unsigned int i = 0; i < VSOCK_STREAMS_MAX; i++)
 		vsock->streams[i] = (struct vsock_stream){ .vsock = vsock, .source.fd = -1 };
 	r = virtio_init(&vsock->v, place->vm, place->loop, place->memory, place->slot, place->page,

@@ -129,8 +129,8 @@ void virtio_save(const struct virtio *v, struct virtio_state *ret);
 /*
  * virtio_restore() - into a new device of the same kind, before vcpus and loop run
  *
- * The device is told that it starts, and looks at each of its queues; the driver gets an interrupt: what was under
- * way in either direction is not lost. Return: 0 or a recorded failure: @state is not one that such a device can be in.
+ * The device is told that it starts, and looks at each of its queues; the driver gets an interrupt unless it is certain that it has
+ * seen all: what was under way in either direction is not lost. Return: 0 or a recorded failure: @state is not one that such a device can be in.
  */
 int virtio_restore(struct virtio *v, const struct virtio_state *state);
 

@@ -112,9 +112,13 @@ static uint16_t pending(const struct virtq *q)
 /* Nothing there: ask to be notified of the next buffer, then look again. Return: what came meanwhile. */
 static uint16_t listen(struct virtq *q)
 {
+	uint16_t *event = &q->used[RING_ENTRIES + 4 * q->size];
+
 	if (!q->event_idx)
 		return 0; /* who has no event index notifies of every buffer */
-	put16(&q->used[RING_ENTRIES + 4 * q->size], q->next, __ATOMIC_RELAXED);
+	/* Written is what is not there: a page that a clone has of its template stays that. */
+	if (get16(event, __ATOMIC_RELAXED) != q->next)
+		put16(event, q->next, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return pending(q);
 }
@@ -171,6 +175,14 @@ bool virtq_wants_interrupt(struct virtq *q)
 			 VRING_AVAIL_F_NO_INTERRUPT);
 	event = get16(&q->avail[RING_ENTRIES + q->size], __ATOMIC_RELAXED);
 	return vring_need_event(event, q->done, before);
+}
+
+/* One that has looked at everything asks to be told of the next. */
+bool virtq_is_seen(const struct virtq *q)
+{
+	if (!q->enabled || q->broken)
+		return true;
+	return q->event_idx && get16(&q->avail[RING_ENTRIES + q->size], __ATOMIC_RELAXED) == q->done;
 }
 
 unsigned int virtq_slice(const struct iovec *parts, unsigned int count, size_t offset, size_t len,

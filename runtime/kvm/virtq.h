@@ -80,6 +80,9 @@ void virtq_push(struct virtq *q, uint16_t head, uint32_t written);
 /* virtq_wants_interrupt() - after pushes: does the driver want to be told? */
 bool virtq_wants_interrupt(struct virtq *q);
 
+/* virtq_is_seen() - has the driver looked at all that was pushed? For certain, if so. */
+bool virtq_is_seen(const struct virtq *q);
+
 /* virtq_copy_in() - @len bytes from @offset of the readable parts. Return: bytes copied, fewer at their end. */
 size_t virtq_copy_in(const struct virtq_chain *chain, size_t offset, void *to, size_t len);
 /* virtq_copy_out() - the same into the writable parts. */

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <linux/kvm.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -62,10 +63,11 @@ static int64_t now_us(void)
 
 int vm_begin(struct vm *vm)
 {
-	*vm = (struct vm){ .kvm_fd = -1, .fd = -1, .end_fd = -1, .born_us = now_us() };
+	*vm = (struct vm){ .kvm_fd = -1, .fd = -1, .end_fd = -1, .go_fd = -1, .born_us = now_us() };
 	vm->stats = &vm->own_stats;
 	vm->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return vm->end_fd < 0 ? fail(errno, "eventfd") : 0;
+	vm->go_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return vm->end_fd < 0 || vm->go_fd < 0 ? fail(errno, "eventfd") : 0;
 }
 
 int vm_init(struct vm *vm, int kvm_fd)
@@ -98,11 +100,13 @@ void vm_done(struct vm *vm)
 		(void)close(vm->fd);
 	if (vm->end_fd >= 0)
 		(void)close(vm->end_fd);
+	if (vm->go_fd >= 0)
+		(void)close(vm->go_fd);
 	if (vm->ram)
 		(void)munmap(vm->ram, vm->ram_size);
 	if (vm->stats && vm->stats != &vm->own_stats)
 		(void)munmap(vm->stats, sizeof(*vm->stats));
-	*vm = (struct vm){ .kvm_fd = -1, .fd = -1, .end_fd = -1 };
+	*vm = (struct vm){ .kvm_fd = -1, .fd = -1, .end_fd = -1, .go_fd = -1 };
 }
 
 int vm_map(struct vm *vm, uint64_t gpa, uint64_t size, void *host, bool read_only)
@@ -213,17 +217,46 @@ void *vm_guest(const struct vm *vm, uint64_t gpa, uint64_t len, enum vm_access a
 	return NULL;
 }
 
+/* An eventfd takes this write unless its count is at the brim, and then it is readable too. */
+static void readable_make(int event)
+{
+	const uint64_t one = 1;
+
+	if (write(event, &one, sizeof(one)) < 0)
+		return;
+}
+
 void vm_end(struct vm *vm, enum vm_end_reason why)
 {
 	uint32_t running = VM_END_NONE;
-	uint64_t one = 1;
 
 	if (!atomic_compare_exchange_strong(&vm->end, &running, why))
 		return;
 	__atomic_store_n(&vm->stats->end, (uint32_t)why, __ATOMIC_RELEASE);
-	/* An eventfd takes this write unless its count is at the brim, and then it is readable too. */
-	if (write(vm->end_fd, &one, sizeof(one)) < 0)
-		return;
+	readable_make(vm->end_fd);
+}
+
+void vm_stand(struct vm *vm)
+{
+	uint32_t ahead = VM_REST_AHEAD;
+
+	(void)atomic_compare_exchange_strong(&vm->rest, &ahead, VM_REST_NOW);
+}
+
+void vm_go(struct vm *vm)
+{
+	atomic_store(&vm->rest, VM_REST_OVER);
+	readable_make(vm->go_fd);
+}
+
+int64_t vm_go_await(struct vm *vm)
+{
+	struct pollfd ends[] = { { .fd = vm->go_fd, .events = POLLIN }, { .fd = vm->end_fd, .events = POLLIN } };
+	int64_t since = now_us();
+
+	while (poll(ends, ARRAY_SIZE(ends), -1) < 0 && errno == EINTR)
+		;
+	return (now_us() - since) / 1000;
 }
 
 int vm_stats_share(struct vm *vm, int fd)
@@ -247,6 +280,12 @@ void vm_count_kvm(struct vm *vm)
 {
 	if (vm->kvm_count)
 		vm->kvm_count(vm->kvm_count_argument, &vm->stats->kvm);
+}
+
+void vm_kick(struct vm *vm)
+{
+	if (vm->vcpus_kick)
+		vm->vcpus_kick(vm->vcpus_kick_argument);
 }
 
 void vm_hello(struct vm *vm)

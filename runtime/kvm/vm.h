@@ -26,6 +26,9 @@
 
 enum { VM_SLOTS_MAX = 24 };
 
+/* Once in its life a machine may stand still (birth.h). */
+enum vm_rest { VM_REST_AHEAD, VM_REST_NOW, VM_REST_OVER };
+
 enum vm_access { VM_READ, VM_WRITE };
 
 struct vm_slot {
@@ -38,12 +41,14 @@ struct vm_slot {
  * struct vm - owned by the thread that made it; once vcpus run, slots do not change
  *
  * @end_fd: an eventfd that becomes readable when the machine has ended
+ * @go_fd: another, readable when it need not stand still any more
  */
 struct vm {
 	int kvm_fd; /* not ours to close */
 	int fd;
-	int end_fd;
+	int end_fd, go_fd;
 	_Atomic uint32_t end;
+	_Atomic uint32_t rest; /* enum vm_rest */
 	struct vm_slot slots[VM_SLOTS_MAX];
 	unsigned int slot_count;
 	uint8_t *ram;
@@ -55,6 +60,8 @@ struct vm {
 	int64_t born_us; /* CLOCK_MONOTONIC */
 	void (*kvm_count)(void *argument, struct vm_kvm_stats *ret); /* what KVM counted; set before any device serves */
 	void *kvm_count_argument;
+	void (*vcpus_kick)(void *argument); /* make each leave the guest for a moment; set like that */
+	void *vcpus_kick_argument;
 };
 
 /* vm_begin() - its end and its statistics alone, for one that is not KVM's. Return: as vm_init(). */
@@ -107,11 +114,30 @@ static inline bool vm_has_ended(struct vm *vm)
 	return atomic_load_explicit(&vm->end, memory_order_acquire) != VM_END_NONE;
 }
 
+/*
+ * vm_stand() - its processors are to stand still: the caller's from here on, the others when they are kicked
+ *
+ * vm_go() ends that for good, before it or after it. Any thread.
+ */
+void vm_stand(struct vm *vm);
+void vm_go(struct vm *vm);
+
+static inline enum vm_rest vm_rest(struct vm *vm)
+{
+	return (enum vm_rest)atomic_load_explicit(&vm->rest, memory_order_acquire);
+}
+
+/* vm_go_await() - a vcpu's thread: until its rest is over, or the machine's end. Return: for how many ms. */
+int64_t vm_go_await(struct vm *vm);
+
 /* vm_stats_share() - keep the statistics in this memfd from now on. Return: 0 or a recorded failure. */
 int vm_stats_share(struct vm *vm, int fd);
 
 /* vm_count_kvm() - bring those statistics up to date that KVM keeps. The loop's thread. */
 void vm_count_kvm(struct vm *vm);
+
+/* vm_kick() - make each processor leave the guest for a moment, and so see what has changed. The loop's thread. */
+void vm_kick(struct vm *vm);
 
 /* vm_hello() - the guest's agent listens, for the first time: keep what it took until here. The loop's thread. */
 void vm_hello(struct vm *vm);

@@ -221,6 +221,7 @@ static int devices_add(struct vmm *vmm)
 			.memory = &vmm->memory,
 			.slot = i,
 			.page = vmm->pages + (size_t)i * VIRTIO_PAGE,
+			.birth = &vmm->birth,
 			.shares = vmm->config->shares,
 			.share_count = vmm->config->share_count,
 		};
@@ -280,6 +281,14 @@ static void kvm_count(void *argument, struct vm_kvm_stats *ret)
 	kvm_stats_read(vmm->vcpus, vmm->vcpu_count, ret);
 }
 
+static void vcpus_kick(void *argument)
+{
+	struct vmm *vmm = argument;
+
+	for (unsigned int i = 0; i < vmm->vcpu_count; i++)
+		vcpu_kick(&vmm->vcpus[i]);
+}
+
 static int vcpus_start(struct vmm *vmm)
 {
 	int r = vcpu_signals_prepare();
@@ -287,6 +296,8 @@ static int vcpus_start(struct vmm *vmm)
 	vmm->running = true;
 	vmm->vm.kvm_count = kvm_count;
 	vmm->vm.kvm_count_argument = vmm;
+	vmm->vm.vcpus_kick = vcpus_kick;
+	vmm->vm.vcpus_kick_argument = vmm;
 	for (unsigned int i = 0; r == 0 && i < vmm->vcpu_count; i++)
 		r = vcpu_start(&vmm->vcpus[i], true);
 	return r;
@@ -368,7 +379,7 @@ static int run(struct vmm *vmm, const struct vm_config *config)
 	int r = 0;
 
 	*vmm = (struct vmm){ .config = config };
-	vmm->vm.fd = vmm->vm.end_fd = vmm->loop.fd = vmm->files_loop.fd = -1;
+	vmm->vm.fd = vmm->vm.end_fd = vmm->vm.go_fd = vmm->loop.fd = vmm->files_loop.fd = -1;
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(steps); i++) {
 		r = steps[i].run(vmm);
 		if (r < 0)

@@ -128,6 +128,7 @@ static void hello_read(struct vsock_stream *stream)
 	if (stream->vsock->v.restored && !stream->vsock->answered) {
 		stream->state = VSOCK_CONNECTING;
 		stream_refused(stream);
+		vsock_called(stream->vsock);
 		return;
 	}
 	stream->state = VSOCK_CONNECTING;

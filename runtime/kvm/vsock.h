@@ -7,7 +7,8 @@
  * Only the host opens them. A program on the host connects to the unix socket that was handed to the
  * monitor, sends a struct vsock_hello, and gets a struct vsock_answer; with error 0 the rest is the
  * stream. A connection that the guest starts is refused, but one to VSOCK_DOORBELL is taken as
- * "somebody listens now" and lets those who wait try again.
+ * "somebody listens now" and lets those who wait try again; so is BIRTH_LISTEN (birth.h), which costs a guest less. Who waits while a clone
+ * rests lets it go on: then, and not before, its driver is told that it has another context id than its template had.
  */
 
 #include <stdbool.h>
@@ -87,8 +88,9 @@ struct vsock_stream {
 struct vsock {
 	struct virtio v;
 	uint64_t cid;
-	struct loop_source listener;
-	bool listening;
+	struct loop_source listener, bell; /* the second: BIRTH_WAIT, BIRTH_LISTEN (runtime/kvm/birth.h) */
+	bool listening, hears; /* the loop has them */
+	bool rested, rests; /* a clone: it has rung to say so; nobody has called it since */
 	bool answered; /* the guest's agent has rung; one that was restored takes nothing before */
 	uint32_t next_port;
 	struct vsock_stream streams[VSOCK_STREAMS_MAX];
@@ -98,6 +100,9 @@ struct virtio_vsock_hdr;
 
 /* vsock_accept() - the listener is ready: take one. */
 void vsock_accept(struct vsock *vsock);
+
+/* vsock_called() - a stream waits now: a guest that stands still until then goes on. */
+void vsock_called(struct vsock *vsock);
 
 /* vsock_stream_packet() - a packet of the guest's for @stream; its data are in @v.chain behind the header. */
 void vsock_stream_packet(struct vsock_stream *stream, const struct virtio_vsock_hdr *header);

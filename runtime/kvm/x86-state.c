@@ -2,7 +2,7 @@
 /*
  * The order counts in both directions: asking for the MP state settles what is pending at the local
  * interrupt controller, so it comes first; the special registers hold that controller's base; and its timer's
- * deadline is an MSR that arms it, so that one is last. Source: Documentation/virt/kvm/api.rst.
+ * deadline is an MSR that arms it, so that one is last, and has its own moment. Source: Documentation/virt/kvm/api.rst.
  */
 #include "runtime/kvm/x86-state.h"
 
@@ -134,13 +134,9 @@ static int msr_restore(const struct vcpu *vcpu, uint32_t index, uint64_t value)
 	return fail_plain(EINVAL, "KVM does not take MSR 0x%x", index);
 }
 
-/*
- * A timer that has run out while its interrupt was not yet delivered reads as no timer at all: let it run out
- * at once, which costs an interrupt that nobody misses.
- */
+/* All but the timer's. */
 static int msrs_restore(const struct vcpu *vcpu, const struct x86_vcpu_state *state, uint64_t tsc)
 {
-	const struct kvm_msr_entry *deadline = msr_find(state, MSR_TSC_DEADLINE);
 	int r = 0;
 
 	if (state->msr_count > X86_MSRS_MAX)
@@ -153,12 +149,31 @@ static int msrs_restore(const struct vcpu *vcpu, const struct x86_vcpu_state *st
 		if (msr->index != MSR_TSC && msr->index != MSR_TSC_DEADLINE)
 			r = msr_restore(vcpu, msr->index, msr->data);
 	}
-	if (r == 0 && deadline)
-		r = msr_restore(vcpu, MSR_TSC_DEADLINE, deadline->data ? deadline->data : tsc);
 	return r;
 }
 
-int x86_vcpu_restore(const struct vcpu *vcpu, const struct x86_vcpu_state *state, uint64_t tsc)
+/*
+ * A timer that has run out while its interrupt was not yet delivered reads as no timer at all: let it run out
+ * at once, which costs an interrupt that nobody misses.
+ */
+static uint64_t deadline_of(const struct x86_vcpu_state *state, uint64_t tsc)
+{
+	const struct kvm_msr_entry *deadline = msr_find(state, MSR_TSC_DEADLINE);
+
+	if (!deadline)
+		return 0;
+	return deadline->data ? deadline->data : tsc;
+}
+
+int x86_timer_arm(struct vcpu *vcpu)
+{
+	uint64_t deadline = vcpu->deadline;
+
+	vcpu->deadline = 0;
+	return deadline ? msr_restore(vcpu, MSR_TSC_DEADLINE, deadline) : 0;
+}
+
+int x86_vcpu_restore(struct vcpu *vcpu, const struct x86_vcpu_state *state, uint64_t tsc)
 {
 	int r;
 
@@ -170,8 +185,7 @@ int x86_vcpu_restore(const struct vcpu *vcpu, const struct x86_vcpu_state *state
 		return fail_in(r, "vcpu %u", vcpu->index);
 	if (ioctl(vcpu->fd, KVM_SET_VCPU_EVENTS, &state->events) < 0)
 		return fail(errno, "set the events of vcpu %u", vcpu->index);
-	/* It stood still, and need not wonder. A guest without this clock says EINVAL. */
-	(void)ioctl(vcpu->fd, KVM_KVMCLOCK_CTRL, 0);
+	vcpu->deadline = deadline_of(state, tsc);
 	return 0;
 }
 

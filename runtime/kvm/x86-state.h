@@ -45,9 +45,12 @@ int x86_vcpu_save(const struct vcpu *vcpu, struct x86_vcpu_state *ret);
  * x86_vcpu_restore() - into a processor that never ran
  * @tsc: the time-stamp counter, the same for all processors, which KVM then keeps in step
  *
- * Return: 0 or a recorded failure.
+ * Its timer is not armed yet, but in @vcpu->deadline. Return: 0 or a recorded failure.
  */
-int x86_vcpu_restore(const struct vcpu *vcpu, const struct x86_vcpu_state *state, uint64_t tsc);
+int x86_vcpu_restore(struct vcpu *vcpu, const struct x86_vcpu_state *state, uint64_t tsc);
+
+/* x86_timer_arm() - if it has a deadline, which is none then. Return: 0 or a recorded failure. */
+int x86_timer_arm(struct vcpu *vcpu);
 
 /* x86_state_tsc() - the time-stamp counter of a saved processor, 0: it has none. */
 uint64_t x86_state_tsc(const struct x86_vcpu_state *state);

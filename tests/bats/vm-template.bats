@@ -97,6 +97,47 @@ is_clone()
 	[ "$(stat -c '%a %u' "$(templates)")" = "600 0" ]
 }
 
+# monitor_command VCPUS USE - of a monitor alone, with a template of its own
+monitor_command()
+{
+	local build=$BATS_TEST_DIRNAME/../../build
+	command=("$build/bench/vm-launch" -q -m 96 -c "$1" -i "$(echo "$DATA"/vm/initramfs-*)" -a "panic=-1 reboot=t tsc=reliable no_timer_check quiet" \
+		-d "vsock:77:$PWD/sock" -d rng -d balloon -d fs:0 -t "$2:template-$1" "$build/bin/nacelle-vmm" "/boot/vmlinuz-$(uname -r)")
+}
+# rests PID - KiB of its own memory of a guest that does not run: for two seconds none of its processors' threads has
+rests()
+{
+	local before
+	before=$(grep -h ctxt_switches /proc/"$1"/task/*/status)
+	sleep 2
+	[ "$before" = "$(grep -h ctxt_switches /proc/"$1"/task/*/status)" ] &&
+		awk '/^[0-9a-f]+-/ { ours = /template-/ } $1 == "Anonymous:" && ours { sum += $2 } END { print sum + 0 }' "/proc/$1/smaps"
+}
+
+# bats test_tags=lab, vm
+@test "a copy that nobody has spoken to stands still with at most 256 KiB of its own, and answers when it is spoken to" {
+	vm_setup
+	machine . >/dev/null
+	for vcpus in 1 2; do
+		monitor_command "$vcpus" make
+		timeout 120 "${command[@]}" 3>&-
+		[ -s "template-$vcpus" ]
+		monitor_command "$vcpus" clone
+		"${command[@]}" 3>&- &
+		launcher=$!
+		until_true 20 eval 'monitor=$(pgrep -P "$launcher") && own=$(rests "$monitor") && [ "$own" -gt 0 ]'
+		echo "$vcpus processors: $own KiB"
+		[ "$vcpus" -gt 1 ] || [ "$own" -le 256 ]
+		# the agent hears a stream that has nothing to say, and closes it; twice, for it is awake then
+		for _ in first second; do
+			run -0 timeout 30 "$BATS_TEST_DIRNAME/../../build/bench/vsock-connect" "$PWD/sock" 700 </dev/null
+			[ -z "$output" ]
+		done
+		kill "$monitor"
+		wait "$launcher" || :
+	done
+}
+
 # bats test_tags=lab, vm
 @test "with --no-template, or template false, a machine boots, and nothing is kept of it" {
 	vm_setup

@@ -291,6 +291,13 @@ static void memory_that_is_none(void)
 		poke(at, (unsigned int)(noise() % 4), edge());
 }
 
+/* Every command to the page about the machine's birth, and the agent's bell without end (runtime/kvm/birth.h). */
+static void birth_commands(void)
+{
+	for (uint32_t i = 0; i < 20000; i++)
+		poke(0xcffffffc, 2, i % 9 == 8 ? edge() : i % 9);
+}
+
 static void interrupt_controllers(void)
 {
 	/* the upper part of the local one's page belongs to nobody */
@@ -396,6 +403,7 @@ static const struct {
 	{ "code in registers", code_in_registers },
 	{ "code nowhere", code_nowhere },
 	{ "a stack nowhere", stack_nowhere },
+	{ "commands about its birth", birth_commands },
 	{ "page tables nowhere", tables_nowhere },
 	{ "a triple fault", triple_fault },
 	{ "machine registers", machine_registers },

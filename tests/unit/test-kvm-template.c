@@ -50,6 +50,13 @@ GUEST(says_done, "mov $0xcffffffc, %edi; movl $1, (%rdi); mov $0xcffff000, %esi;
 		 "movl $3, (%rdi); mov 32(%rsi), %rbx; test %rbx, %rbx; setnz %cl\n" SAY("%cl")
 		 "movl $2, (%rdi); movl $1, (%rdi); movb $1, (%rdi)\n" OFF);
 
+/* until somebody writes to the counter */
+GUEST(goes_on_for_long, "movb $0, 0x300000; mov $0xcffffffc, %edi; movl $1, (%rdi)\n"
+			"2: pause; cmpb $0, 0x300000; je 2b; mov $0x53, %cl\n" SAY("%cl") OFF);
+/* stands still, says so behind it, asks once more, rings */
+GUEST(waits, "mov $0xcffffffc, %edi; movl $1, (%rdi); movl $4, (%rdi); mov $0x51, %cl\n" SAY("%cl")
+	     "movl $4, (%rdi); movl $5, (%rdi); mov $0x52, %cl\n" SAY("%cl") OFF);
+
 struct machine {
 	struct vm vm;
 	struct bus ports, memory;
@@ -228,6 +235,113 @@ static void test_the_seed_is_there_once(void)
 	template_close(fd);
 }
 
+static bool comes_to_stand(struct machine *m)
+{
+	for (int i = 0; i < 10000 && vm_rest(&m->vm) == VM_REST_AHEAD && !vm_has_ended(&m->vm); i++)
+		(void)usleep(1000);
+	return vm_rest(&m->vm) == VM_REST_NOW;
+}
+
+static bool has_rung(const struct machine *m)
+{
+	uint64_t count;
+
+	return read(m->birth.bell_fd, &count, sizeof(count)) == sizeof(count);
+}
+
+static void test_a_clone_stands_still_until_it_is_called(void)
+{
+	int fd = template_of(waits_start, waits_end);
+	static const uint8_t said[] = { 0x51, 0x52 };
+	struct machine m;
+
+	if (fd >= 0 && clone_new(&m, fd)) {
+		m.vcpu.deadline = 1;
+		CHECK(held(vcpu_start(&m.vcpu, false)));
+		CHECK(comes_to_stand(&m));
+		CHECK(has_rung(&m));
+		/* neither time nor a kick moves it */
+		(void)usleep(20000);
+		vcpu_kick(&m.vcpu);
+		(void)usleep(20000);
+		CHECK_INT(m.words, 0);
+		CHECK_INT((long long)m.vcpu.deadline, 1);
+		vm_go(&m.vm);
+		for (int i = 0; i < 10000 && !vm_has_ended(&m.vm); i++)
+			(void)usleep(1000);
+		CHECK_INT(atomic_load(&m.vm.end), VM_END_POWEROFF);
+		vcpu_stop(&m.vcpu);
+		CHECK_INT(m.words, sizeof(said));
+		CHECK(memcmp(m.said, said, sizeof(said)) == 0);
+		CHECK_INT(m.vm.stats->refused, 1);
+		CHECK(has_rung(&m));
+		CHECK_INT((long long)m.vcpu.deadline, 0);
+		machine_done(&m);
+	}
+	template_close(fd);
+}
+
+/* Who is called before it stands does not rest, but has a timer all the same. */
+static void test_a_clone_that_is_called_before(void)
+{
+	int fd = template_of(waits_start, waits_end);
+	struct machine m;
+
+	if (fd >= 0 && clone_new(&m, fd)) {
+		m.vcpu.deadline = 1;
+		vm_go(&m.vm);
+		CHECK_INT(machine_run(&m), VM_END_POWEROFF);
+		CHECK_INT(m.words, 2);
+		CHECK_INT((long long)m.vcpu.deadline, 0);
+		machine_done(&m);
+	}
+	template_close(fd);
+}
+
+static void test_one_that_stands_still_can_be_ended(void)
+{
+	int fd = template_of(waits_start, waits_end);
+	struct machine m;
+
+	if (fd >= 0 && clone_new(&m, fd)) {
+		CHECK(held(vcpu_start(&m.vcpu, false)));
+		CHECK(comes_to_stand(&m));
+		vm_end(&m.vm, VM_END_ASKED);
+		vcpu_stop(&m.vcpu);
+		CHECK_INT(m.words, 0);
+		machine_done(&m);
+	}
+	template_close(fd);
+}
+
+/* A processor that is to stand still when it is kicked, as the others of a clone's are, and goes on as often as it is kicked. */
+static void test_a_kicked_processor_goes_on(void)
+{
+	int fd = template_of(goes_on_for_long_start, goes_on_for_long_end);
+	struct machine m;
+
+	if (fd >= 0 && clone_new(&m, fd)) {
+		CHECK(held(vcpu_start(&m.vcpu, false)));
+		for (int i = 0; i < 20; i++) {
+			(void)usleep(1000);
+			vcpu_kick(&m.vcpu);
+		}
+		vm_stand(&m.vm);
+		vcpu_kick(&m.vcpu);
+		(void)usleep(20000);
+		CHECK_INT(m.words, 0);
+		vm_go(&m.vm);
+		*(volatile uint8_t *)vm_guest(&m.vm, COUNTER, 1, VM_WRITE) = 1;
+		for (int i = 0; i < 10000 && !vm_has_ended(&m.vm); i++)
+			(void)usleep(1000);
+		CHECK_INT(atomic_load(&m.vm.end), VM_END_POWEROFF);
+		vcpu_stop(&m.vcpu);
+		CHECK_INT(m.words, 1);
+		machine_done(&m);
+	}
+	template_close(fd);
+}
+
 /* What never was touched costs nothing, in the file as in memory. */
 static void test_untouched_memory_is_not_in_the_file(void)
 {
@@ -315,6 +429,10 @@ int main(void)
 		TEST(test_clones_at_once_do_not_see_each_other),
 		TEST(test_the_time_goes_on),
 		TEST(test_the_seed_is_there_once),
+		TEST(test_a_clone_stands_still_until_it_is_called),
+		TEST(test_a_clone_that_is_called_before),
+		TEST(test_one_that_stands_still_can_be_ended),
+		TEST(test_a_kicked_processor_goes_on),
 		TEST(test_untouched_memory_is_not_in_the_file),
 		TEST(test_a_broken_file_is_refused),
 		TEST(test_a_file_of_another_machine_is_refused),

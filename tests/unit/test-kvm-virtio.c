@@ -9,6 +9,7 @@
 #include <linux/virtio_mmio.h>
 #include <linux/virtio_ring.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -128,11 +129,16 @@ static void kick(unsigned int queue)
 	t.v.queues[queue].kick.ready(&t.v.queues[queue].kick, 0);
 }
 
+/* Of the first 32 features, what the driver takes. */
+static uint32_t wanted;
+
 static void features_agree(void)
 {
 	put(VIRTIO_MMIO_STATUS, 0);
 	put(VIRTIO_MMIO_STATUS, VIRTIO_CONFIG_S_ACKNOWLEDGE);
 	put(VIRTIO_MMIO_STATUS, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER);
+	put(VIRTIO_MMIO_DRIVER_FEATURES_SEL, 0);
+	put(VIRTIO_MMIO_DRIVER_FEATURES, wanted);
 	put(VIRTIO_MMIO_DRIVER_FEATURES_SEL, 1);
 	put(VIRTIO_MMIO_DRIVER_FEATURES, 1 << (VIRTIO_F_VERSION_1 - 32));
 	put(VIRTIO_MMIO_STATUS, VIRTIO_CONFIG_S_FEATURES_OK | 3);
@@ -431,6 +437,45 @@ static void test_a_device_goes_on_from_a_saved_state(void)
 	device_end();
 }
 
+/* Return: whether it interrupts its driver. */
+static bool restore_tells(const struct virtio_state *state)
+{
+	int theirs = t.v.irq_fd, told = eventfd(0, EFD_NONBLOCK);
+	uint64_t count;
+	ssize_t n;
+
+	t.v.irq_fd = told;
+	CHECK(held(virtio_restore(&t.v, state)));
+	t.v.irq_fd = theirs;
+	n = read(told, &count, sizeof(count));
+	(void)close(told);
+	return n == sizeof(count);
+}
+
+/* As few interrupts as can be, and none too few. */
+static void test_only_what_was_not_seen_is_told_again(void)
+{
+	for (int i = 0; i < 3; i++) {
+		bool knows = i > 0; /* by the event index, how far its driver has looked */
+		uint16_t looked = i == 2;
+		struct virtio_state state;
+
+		if (!device_new())
+			return;
+		wanted = knows ? 1U << VIRTIO_RING_F_EVENT_IDX : 0;
+		driver_ok();
+		wanted = 0;
+		buffer_put(0);
+		kick(0);
+		CHECK_INT(t.chains, 1);
+		memcpy((uint8_t *)vm_guest(&t.vm, AVAIL, 4096, VM_WRITE) + 4 + 2 * SIZE, &looked, 2);
+		if (!device_anew(&state))
+			return;
+		CHECK_INT(restore_tells(&state), i < 2);
+		device_end();
+	}
+}
+
 static void test_a_state_that_cannot_be_is_refused(void)
 {
 	struct virtio_state good, bad;
@@ -474,6 +519,7 @@ int main(void)
 		TEST(test_every_offset_in_every_width),
 		TEST(test_a_change_of_the_configuration_is_told),
 		TEST(test_a_device_goes_on_from_a_saved_state),
+		TEST(test_only_what_was_not_seen_is_told_again),
 		TEST(test_a_state_that_cannot_be_is_refused),
 		{ 0 },
 	});

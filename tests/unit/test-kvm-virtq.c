@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "runtime/kvm/virtq.h"
@@ -27,7 +28,8 @@ static struct {
 static void setup(void)
 {
 	free(t.ram);
-	t.ram = calloc(1, RAM);
+	t.ram = aligned_alloc(4096, RAM);
+	memset(t.ram, 0, RAM);
 	t.vm = (struct vm){ .slot_count = 1 };
 	t.vm.stats = &t.vm.own_stats;
 	t.vm.slots[0] = (struct vm_slot){ .gpa = 0, .size = RAM, .host = t.ram };
@@ -130,6 +132,41 @@ static void test_the_driver_is_told_when_it_asked(void)
 	/* and we ask for the next buffer as soon as there is none */
 	CHECK_INT(virtq_next(&t.q, &t.chain), VIRTQ_EMPTY);
 	CHECK_INT(used16(4 + 8 * SIZE), 3);
+}
+
+/* What the driver has seen is certain only where it says how far it has looked. */
+static void test_what_the_driver_has_seen(void)
+{
+	uint16_t looked = 1;
+
+	setup();
+	CHECK(virtq_is_seen(&t.q));
+	started();
+	CHECK(!virtq_is_seen(&t.q));
+	t.q.event_idx = true;
+	CHECK(virtq_is_seen(&t.q));
+	desc_put(0, DATA, 4, 0, 0);
+	avail_put(0, 0);
+	CHECK_INT(virtq_next(&t.q, &t.chain), VIRTQ_CHAIN);
+	CHECK(virtq_is_seen(&t.q));
+	virtq_push(&t.q, 0, 0);
+	CHECK(!virtq_is_seen(&t.q));
+	memcpy(t.ram + AVAIL + 4 + 2 * SIZE, &looked, 2);
+	CHECK(virtq_is_seen(&t.q));
+}
+
+/* A clone's page is its template's until something else is written to it. */
+static void test_what_is_there_is_not_written_again(void)
+{
+	started();
+	t.q.event_idx = true;
+	t.q.next = 3;
+	avail_put(2, 0);
+	CHECK_INT(virtq_next(&t.q, &t.chain), VIRTQ_EMPTY);
+	CHECK_INT(used16(4 + 8 * SIZE), 3);
+	CHECK(mprotect(t.ram, RAM, PROT_READ) == 0);
+	CHECK_INT(virtq_next(&t.q, &t.chain), VIRTQ_EMPTY);
+	CHECK(mprotect(t.ram, RAM, PROT_READ | PROT_WRITE) == 0);
 }
 
 /* Sizes and addresses at enabling. */
@@ -359,6 +396,8 @@ int main(void)
 		TEST(test_a_chain_can_be_taken_again),
 		TEST(test_the_index_wraps),
 		TEST(test_the_driver_is_told_when_it_asked),
+		TEST(test_what_the_driver_has_seen),
+		TEST(test_what_is_there_is_not_written_again),
 		TEST(test_bad_measures_are_refused),
 		TEST(test_the_used_ring_is_not_in_read_only_memory),
 		TEST(test_bad_chains_break_the_queue),
