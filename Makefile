@@ -302,8 +302,8 @@ bench: all bench-programs
 	$(Q)tests/bench/run-true --json $(abspath $(B))/bench/results/run.json
 	$(Q)OUT=$(abspath $(B))/bench/results tests/bench/verbs
 	$(Q)OUT=$(abspath $(B))/bench/results CONTESTANTS="nacelle netavark" ROUNDS=20 tests/bench/ports
-	$(Q)tests/lab/lab --guest 6.1-cloud --out $(B)/bench/results -- env OUT=/lab-out ROUNDS=1 tests/bench/vm
-	$(Q)tests/lab/lab --timeout 3600 --out $(B)/bench/results -- tests/bench/machines
+	$(Q)tests/lab/lab --cpus 1 --guest 6.1-cloud --out $(B)/bench/results -- env OUT=/lab-out ROUNDS=1 tests/bench/vm
+	$(Q)tests/lab/lab --cpus 1 --timeout 3600 --out $(B)/bench/results -- tests/bench/machines
 	$(Q)tests/bench/compare $(if $(BENCH_KEEP),--keep) $(B)/bench/results
 demo:
 	$(Q)tests/demo

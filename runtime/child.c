@@ -203,7 +203,7 @@ static int network_files(struct child *c)
 
 static int sockets_tell(struct child *c)
 {
-	return activation_tell(c->activation, &c->process.env);
+	return c->activation ? activation_tell(c->activation, &c->process.env) : 0;
 }
 
 /* Files of the host, which hooks inside could not open any more. */
@@ -371,7 +371,7 @@ static int hooks_start_container(struct child *c)
 	};
 	cleanup_free char *state = NULL;
 
-	if (!c->spec->hooks[HOOK_START_CONTAINER].count)
+	if (!c->rootfs || !c->spec->hooks[HOOK_START_CONTAINER].count)
 		return 0;
 	state = state_oci_text(c->state, "created", getpid());
 	return state ? hooks_run_inside(c->spec, state, &inside) : fail(ENOMEM, "state for the hooks");
@@ -442,8 +442,13 @@ static const struct step inside_steps[] = {
 	{ "hide paths",                 step_paths_hide        },
 	{ "make the root read-only",    step_rootfs_readonly   },
 	{ "set the host name",          hostname_set           },
+	{ NULL, NULL },
+};
+
+/* Any process in the root that is there now: the container's first, or one that joins. */
+static const struct step process_steps[] = {
 	{ "enter the working directory", cwd_enter             },
-	{ "hand on sockets",            sockets_tell           },
+	{ "hand on sockets",            sockets_tell           }, /* what joins has none */
 	{ "find the user",              user_find              },
 	{ "find the program",           find_program           }, /* so that 'create' fails, not 'start' */
 	{ "attach stdio",               stdio_attach           },
@@ -461,13 +466,13 @@ static const struct step inside_steps[] = {
 	{ "drop capabilities",          step_caps_drop         },
 	{ "set no_new_privs",           step_no_new_privs_set  },
 	{ "judge the program",          judge_program          }, /* as the payload: the kernel's refusals come too late to be told */
-	{ "run startContainer hooks",   hooks_start_container  }, /* programs of the image: with no more than the payload has */
+	{ "run startContainer hooks",   hooks_start_container  }, /* the first only. Programs of the image: with no more than the payload has */
 	{ "close fds",                  fds_close              },
 	{ "load seccomp",               filter_enter_late      }, /* last: it may forbid all of the above */
 	{ NULL, NULL },
 };
 
-/* What a process that joins still needs: the namespaces, the cgroup and the root are there already. */
+/* What one that joins does before: the namespaces, the cgroup and the root are there already. */
 static const struct step join_steps[] = {
 	{ "die with the parent",        die_with_parent        },
 	{ "be opaque",                  be_opaque              },
@@ -476,25 +481,6 @@ static const struct step join_steps[] = {
 	{ "new keyring",                keyring_new            },
 	{ "make the terminal",          console_make           },
 	{ "wait for the parent",        parent_hear            }, /* it lifts limits, and writes the pid file */
-	{ "enter the working directory", cwd_enter             },
-	{ "find the user",              user_find              },
-	{ "find the program",           find_program           },
-	{ "attach stdio",               stdio_attach           },
-	{ "set the personality",        step_personality_set   }, /* here and no later: the filter may forbid it */
-	{ "set the memory policy",      step_memory_policy_set }, /* within the cpuset that the parent has set */
-	{ "prepare the label",          label_prepare          },
-	{ "load seccomp, notifying",    filter_enter_notify    },
-	{ "wait for start",             wait_for_start         },
-	{ "prepare the launcher",       launcher_prepare       },
-	{ "set limits",                 step_limits_set        },
-	{ "bound capabilities",         step_caps_bound        },
-	{ "become the user",            step_user_become       },
-	{ "load seccomp, privileged",   filter_enter_early     },
-	{ "drop capabilities",          step_caps_drop         },
-	{ "set no_new_privs",           step_no_new_privs_set  },
-	{ "judge the program",          judge_program          }, /* as the payload: the kernel's refusals come too late to be told */
-	{ "close fds",                  fds_close              },
-	{ "load seccomp",               filter_enter_late      },
 	{ NULL, NULL },
 };
 
@@ -524,16 +510,14 @@ static int steps_run(struct child *c, const struct step *step)
 	return r < 0 ? r : 0;
 }
 
-/* All of @first, then all of @second. */
-static _Noreturn void all_run(struct child *c, const struct step *first, const struct step *second)
+/* @tables: one after the other, until NULL */
+static _Noreturn void all_run(struct child *c, const struct step *const *tables)
 {
 	int r = signals_reset();
 
 	cmdline_hide(); /* who joins our pid namespace need not know what the operator typed */
-	if (r == 0)
-		r = steps_run(c, first);
-	if (r == 0)
-		r = steps_run(c, second);
+	for (; r == 0 && *tables; tables++)
+		r = steps_run(c, *tables);
 	if (r == 0)
 		r = program_exec(c->launcher, &c->label, c->program, &c->process);
 	sync_send_failure(c->sync, r);
@@ -542,12 +526,12 @@ static _Noreturn void all_run(struct child *c, const struct step *first, const s
 
 _Noreturn void child_run(struct child *c)
 {
-	all_run(c, c->network_apart ? container_apart_steps : container_steps, inside_steps);
+	const struct step *const begin = c->network_apart ? container_apart_steps : container_steps;
+
+	all_run(c, (const struct step *const[]){ begin, inside_steps, process_steps, NULL });
 }
 
 _Noreturn void child_join_run(struct child *c)
 {
-	static const struct step none[] = { { NULL, NULL } };
-
-	all_run(c, join_steps, none);
+	all_run(c, (const struct step *const[]){ join_steps, process_steps, NULL });
 }
