@@ -47,8 +47,10 @@ int main(int argc, char **argv)
 	struct pollfd fds[2] = { { .fd = STDIN_FILENO, .events = POLLIN }, { .events = POLLIN } };
 	ssize_t n;
 
-	if (argc != 3)
+	if (argc != 3) {
+		fputs("usage: vsock-connect SOCKET PORT\n", stderr);
 		return 2;
+	}
 	fds[1].fd = open_stream(argv[1], (uint32_t)strtoul(argv[2], NULL, 10));
 	if (fds[1].fd < 0)
 		return die("connect");
