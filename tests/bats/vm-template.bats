@@ -100,9 +100,11 @@ is_clone()
 # monitor_command VCPUS USE - of a monitor alone, with a template of its own
 monitor_command()
 {
-	local build=$BATS_TEST_DIRNAME/../../build
+	local build=$BATS_TEST_DIRNAME/../../build kernel
+	# unpacked in the cache, where it was packed
+	kernel=$(compgen -G "$DATA/vm/vmlinux-*" || echo "/boot/vmlinuz-$(uname -r)")
 	command=("$build/bench/vm-launch" -q -m 96 -c "$1" -i "$(echo "$DATA"/vm/initramfs-*)" -a "panic=-1 reboot=t tsc=reliable no_timer_check quiet" \
-		-d "vsock:77:$PWD/sock" -d rng -d balloon -d fs:0 -t "$2:template-$1" "$build/bin/nacelle-vmm" "/boot/vmlinuz-$(uname -r)")
+		-d "vsock:77:$PWD/sock" -d rng -d balloon -d fs:0 -t "$2:template-$1" "$build/bin/nacelle-vmm" "$kernel")
 }
 # rests PID - KiB of its own memory of a guest that does not run: for two seconds none of its processors' threads has
 rests()
