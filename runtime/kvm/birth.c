@@ -16,6 +16,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/kvm/bus.h"
+#include "runtime/kvm/event.h"
 #include "runtime/kvm/vm.h"
 
 _Static_assert(BIRTH_BASE + BIRTH_SIZE == VM_DEVICES_BASE, "the page lies in front of the devices");
@@ -26,15 +27,6 @@ static uint64_t now_ns(void)
 
 	(void)clock_gettime(CLOCK_REALTIME, &t);
 	return (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec;
-}
-
-static void ring(const struct birth *birth)
-{
-	const uint64_t one = 1;
-
-	/* Only a count at the brim refuses, and that has been heard already. */
-	if (write(birth->bell_fd, &one, sizeof(one)) < 0)
-		return;
 }
 
 static void command(struct birth *birth, uint32_t value)
@@ -48,12 +40,10 @@ static void command(struct birth *birth, uint32_t value)
 	} else if (page->how == BIRTH_CLONE && value == BIRTH_DONE) {
 		explicit_bzero(page->seed, sizeof(page->seed));
 		page->how = BIRTH_COLD;
-	} else if (page->how == BIRTH_CLONE && value == BIRTH_WAIT && !birth->waited) {
-		birth->waited = true;
-		vm_stand(birth->vm);
-		ring(birth);
+	} else if (page->how == BIRTH_CLONE && value == BIRTH_WAIT && vm_stand(birth->vm)) {
+		event_signal(birth->bell_fd);
 	} else if (value == BIRTH_LISTEN) {
-		ring(birth);
+		event_signal(birth->bell_fd);
 	} else {
 		vm_count(&birth->vm->stats->refused);
 	}

@@ -10,7 +10,6 @@
  * holds no seed, and no command but the bell has an effect any more.
  */
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #define BIRTH_BASE  0xcffff000ULL
@@ -60,7 +59,6 @@ struct birth {
 	struct vm *vm;
 	struct birth_page *page;
 	int bell_fd;
-	bool waited; /* it may do so once */
 };
 
 /*

@@ -19,6 +19,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/kvm/bus.h"
+#include "runtime/kvm/event.h"
 #include "runtime/kvm/irq.h"
 #include "runtime/kvm/vm.h"
 
@@ -41,23 +42,6 @@ static uint32_t *reg(const struct virtio *v, unsigned int offset)
 static void reg_set(const struct virtio *v, unsigned int offset, uint32_t value)
 {
 	__atomic_store_n(reg(v, offset), value, __ATOMIC_RELEASE);
-}
-
-static void event_signal(int fd)
-{
-	uint64_t one = 1;
-
-	/* Only a count at the brim refuses, and that has been signalled already. */
-	if (write(fd, &one, sizeof(one)) < 0)
-		return;
-}
-
-static void event_clear(int fd)
-{
-	uint64_t count;
-
-	if (read(fd, &count, sizeof(count)) < 0)
-		return;
 }
 
 static struct virtio_queue *queue_selected(struct virtio *v)
@@ -311,7 +295,7 @@ void virtio_kicked(struct loop_source *source, uint32_t events)
 	struct virtio *v = queue->owner;
 
 	(void)events;
-	event_clear(source->fd);
+	(void)event_take(source->fd);
 	if (virtio_enter(v) && queue->q.enabled)
 		v->ops->kick(v, queue->index);
 	virtio_leave(v);
@@ -322,7 +306,7 @@ static void changed_ready(struct loop_source *source, uint32_t events)
 	struct virtio *v = container_of(source, struct virtio, changed);
 
 	(void)events;
-	event_clear(source->fd);
+	(void)event_take(source->fd);
 	(void)virtio_enter(v);
 	virtio_leave(v);
 }

@@ -12,12 +12,12 @@
 #include <linux/virtio_vsock.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include "runtime/base/cleanup.h"
 #include "runtime/base/error.h"
 #include "runtime/kvm/birth.h"
 #include "runtime/kvm/device.h"
+#include "runtime/kvm/event.h"
 #include "runtime/kvm/vm.h"
 
 enum { QUEUE_SIZE = 256, HOST_CID = 2, PORT_FIRST = 1024 };
@@ -152,9 +152,8 @@ void vsock_called(struct vsock *vsock)
 
 	for (unsigned int i = 0; i < VSOCK_STREAMS_MAX; i++)
 		waits = waits || vsock->streams[i].state == VSOCK_WAITING;
-	if (!waits || !vsock->rests)
+	if (!waits || !vsock->rested || vm_rest(vsock->v.vm) != VM_REST_NOW)
 		return;
-	vsock->rests = false;
 	clone_tell(&vsock->v);
 	vm_go(vsock->v.vm);
 }
@@ -203,15 +202,14 @@ static void listener_ready(struct loop_source *source, uint32_t events)
 static void bell_ready(struct loop_source *source, uint32_t events)
 {
 	struct vsock *vsock = container_of(source, struct vsock, bell);
-	uint64_t count;
 
 	(void)events;
-	if (read(source->fd, &count, sizeof(count)) < 0)
+	if (!event_take(source->fd))
 		return;
 	if (!virtio_enter(&vsock->v)) {
 		/* it rings before its driver is there */
 	} else if (vsock->v.restored && !vsock->rested) {
-		vsock->rested = vsock->rests = true;
+		vsock->rested = true;
 		vm_kick(vsock->v.vm);
 		vsock_called(vsock);
 	} else {

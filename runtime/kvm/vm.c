@@ -20,6 +20,7 @@
 
 #include "runtime/base/cleanup.h"
 #include "runtime/base/error.h"
+#include "runtime/kvm/event.h"
 
 enum { KVM_API = 12 };
 
@@ -217,15 +218,6 @@ void *vm_guest(const struct vm *vm, uint64_t gpa, uint64_t len, enum vm_access a
 	return NULL;
 }
 
-/* An eventfd takes this write unless its count is at the brim, and then it is readable too. */
-static void readable_make(int event)
-{
-	const uint64_t one = 1;
-
-	if (write(event, &one, sizeof(one)) < 0)
-		return;
-}
-
 void vm_end(struct vm *vm, enum vm_end_reason why)
 {
 	uint32_t running = VM_END_NONE;
@@ -233,20 +225,20 @@ void vm_end(struct vm *vm, enum vm_end_reason why)
 	if (!atomic_compare_exchange_strong(&vm->end, &running, why))
 		return;
 	__atomic_store_n(&vm->stats->end, (uint32_t)why, __ATOMIC_RELEASE);
-	readable_make(vm->end_fd);
+	event_signal(vm->end_fd);
 }
 
-void vm_stand(struct vm *vm)
+bool vm_stand(struct vm *vm)
 {
 	uint32_t ahead = VM_REST_AHEAD;
 
-	(void)atomic_compare_exchange_strong(&vm->rest, &ahead, VM_REST_NOW);
+	return atomic_compare_exchange_strong(&vm->rest, &ahead, VM_REST_NOW);
 }
 
 void vm_go(struct vm *vm)
 {
 	atomic_store(&vm->rest, VM_REST_OVER);
-	readable_make(vm->go_fd);
+	event_signal(vm->go_fd);
 }
 
 int64_t vm_go_await(struct vm *vm)
@@ -279,13 +271,13 @@ int vm_stats_share(struct vm *vm, int fd)
 void vm_count_kvm(struct vm *vm)
 {
 	if (vm->kvm_count)
-		vm->kvm_count(vm->kvm_count_argument, &vm->stats->kvm);
+		vm->kvm_count(vm->vcpus_argument, &vm->stats->kvm);
 }
 
 void vm_kick(struct vm *vm)
 {
 	if (vm->vcpus_kick)
-		vm->vcpus_kick(vm->vcpus_kick_argument);
+		vm->vcpus_kick(vm->vcpus_argument);
 }
 
 void vm_hello(struct vm *vm)

@@ -59,9 +59,8 @@ struct vm {
 	struct vm_stats own_stats;
 	int64_t born_us; /* CLOCK_MONOTONIC */
 	void (*kvm_count)(void *argument, struct vm_kvm_stats *ret); /* what KVM counted; set before any device serves */
-	void *kvm_count_argument;
 	void (*vcpus_kick)(void *argument); /* make each leave the guest for a moment; set like that */
-	void *vcpus_kick_argument;
+	void *vcpus_argument; /* of both */
 };
 
 /* vm_begin() - its end and its statistics alone, for one that is not KVM's. Return: as vm_init(). */
@@ -117,9 +116,9 @@ static inline bool vm_has_ended(struct vm *vm)
 /*
  * vm_stand() - its processors are to stand still: the caller's from here on, the others when they are kicked
  *
- * vm_go() ends that for good, before it or after it. Any thread.
+ * vm_go() ends that for good, before it or after it. Any thread. Return: false when its rest is not ahead of it any more.
  */
-void vm_stand(struct vm *vm);
+bool vm_stand(struct vm *vm);
 void vm_go(struct vm *vm);
 
 static inline enum vm_rest vm_rest(struct vm *vm)

@@ -295,9 +295,8 @@ static int vcpus_start(struct vmm *vmm)
 
 	vmm->running = true;
 	vmm->vm.kvm_count = kvm_count;
-	vmm->vm.kvm_count_argument = vmm;
 	vmm->vm.vcpus_kick = vcpus_kick;
-	vmm->vm.vcpus_kick_argument = vmm;
+	vmm->vm.vcpus_argument = vmm;
 	for (unsigned int i = 0; r == 0 && i < vmm->vcpu_count; i++)
 		r = vcpu_start(&vmm->vcpus[i], true);
 	return r;

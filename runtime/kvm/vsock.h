@@ -90,7 +90,7 @@ struct vsock {
 	uint64_t cid;
 	struct loop_source listener, bell; /* the second: BIRTH_WAIT, BIRTH_LISTEN (runtime/kvm/birth.h) */
 	bool listening, hears; /* the loop has them */
-	bool rested, rests; /* a clone: it has rung to say so; nobody has called it since */
+	bool rested; /* a clone: it has rung to say so */
 	bool answered; /* the guest's agent has rung; one that was restored takes nothing before */
 	uint32_t next_port;
 	struct vsock_stream streams[VSOCK_STREAMS_MAX];

@@ -23,6 +23,7 @@
 #include "runtime/kvm/virtio.h"
 #include "runtime/kvm/vm.h"
 #include "tests/unit/tap.h"
+#include "tests/unit/virtio-driver.h"
 
 enum { RAM = 2 << 20, QUEUE_AT = 0x10000, QUEUE_STEP = 0x4000, DATA = 0x80000, SIZE = 8 };
 enum { ROUNDS = 3000, DISK = 64 * 512 };
@@ -81,7 +82,7 @@ static void machine_end(void)
 
 static void put(unsigned int offset, uint32_t value)
 {
-	CHECK(bus_write(&t.memory, VM_DEVICES_BASE + offset, &value, 4));
+	driver_put(&t.memory, offset, value);
 }
 
 static void driver_ok(void)
@@ -94,16 +95,8 @@ static void driver_ok(void)
 	put(VIRTIO_MMIO_STATUS, 11);
 	memset(t.ram + QUEUE_AT, 0, VIRTIO_QUEUES_MAX * QUEUE_STEP);
 	memset(t.next, 0, sizeof(t.next));
-	for (unsigned int i = 0; i < t.v->queue_count; i++) {
-		uint32_t at = QUEUE_AT + i * QUEUE_STEP;
-
-		put(VIRTIO_MMIO_QUEUE_SEL, i);
-		put(VIRTIO_MMIO_QUEUE_NUM, SIZE);
-		put(VIRTIO_MMIO_QUEUE_DESC_LOW, at);
-		put(VIRTIO_MMIO_QUEUE_AVAIL_LOW, at + 0x1000);
-		put(VIRTIO_MMIO_QUEUE_USED_LOW, at + 0x2000);
-		put(VIRTIO_MMIO_QUEUE_READY, 1);
-	}
+	for (unsigned int i = 0; i < t.v->queue_count; i++)
+		driver_queue(&t.memory, i, SIZE, QUEUE_AT + i * QUEUE_STEP);
 	put(VIRTIO_MMIO_STATUS, 15);
 	CHECK(virtio_enter(t.v));
 	virtio_leave(t.v);

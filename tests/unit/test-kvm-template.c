@@ -14,6 +14,7 @@
 #include "runtime/kvm/acpi.h"
 #include "runtime/kvm/birth.h"
 #include "runtime/kvm/bus.h"
+#include "runtime/kvm/event.h"
 #include "runtime/kvm/irq.h"
 #include "runtime/kvm/template.h"
 #include "runtime/kvm/vcpu.h"
@@ -106,19 +107,22 @@ static bool machine_new(struct machine *m, enum birth_how how)
 	       held(birth_add(&m->birth, &m->vm, &m->memory, &page)) && held(vcpu_signals_prepare());
 }
 
-/* Run it to its end, at most ten seconds. Return: the reason. */
-static uint32_t machine_run(struct machine *m)
+/* One that runs, to its end, at most ten seconds. Return: the reason. */
+static uint32_t machine_await(struct machine *m)
 {
 	uint32_t end;
 
-	if (!held(vcpu_start(&m->vcpu, false)))
-		return VM_END_MONITOR;
 	for (int i = 0; i < 10000 && !vm_has_ended(&m->vm); i++)
 		(void)usleep(1000);
 	end = atomic_load(&m->vm.end);
 	vm_end(&m->vm, VM_END_ASKED);
 	vcpu_stop(&m->vcpu);
 	return end;
+}
+
+static uint32_t machine_run(struct machine *m)
+{
+	return held(vcpu_start(&m->vcpu, false)) ? machine_await(m) : VM_END_MONITOR;
 }
 
 static void machine_done(struct machine *m)
@@ -244,9 +248,7 @@ static bool comes_to_stand(struct machine *m)
 
 static bool has_rung(const struct machine *m)
 {
-	uint64_t count;
-
-	return read(m->birth.bell_fd, &count, sizeof(count)) == sizeof(count);
+	return event_take(m->birth.bell_fd);
 }
 
 static void test_a_clone_stands_still_until_it_is_called(void)
@@ -267,10 +269,7 @@ static void test_a_clone_stands_still_until_it_is_called(void)
 		CHECK_INT(m.words, 0);
 		CHECK_INT((long long)m.vcpu.deadline, 1);
 		vm_go(&m.vm);
-		for (int i = 0; i < 10000 && !vm_has_ended(&m.vm); i++)
-			(void)usleep(1000);
-		CHECK_INT(atomic_load(&m.vm.end), VM_END_POWEROFF);
-		vcpu_stop(&m.vcpu);
+		CHECK_INT(machine_await(&m), VM_END_POWEROFF);
 		CHECK_INT(m.words, sizeof(said));
 		CHECK(memcmp(m.said, said, sizeof(said)) == 0);
 		CHECK_INT(m.vm.stats->refused, 1);
@@ -332,10 +331,7 @@ static void test_a_kicked_processor_goes_on(void)
 		CHECK_INT(m.words, 0);
 		vm_go(&m.vm);
 		*(volatile uint8_t *)vm_guest(&m.vm, COUNTER, 1, VM_WRITE) = 1;
-		for (int i = 0; i < 10000 && !vm_has_ended(&m.vm); i++)
-			(void)usleep(1000);
-		CHECK_INT(atomic_load(&m.vm.end), VM_END_POWEROFF);
-		vcpu_stop(&m.vcpu);
+		CHECK_INT(machine_await(&m), VM_END_POWEROFF);
 		CHECK_INT(m.words, 1);
 		machine_done(&m);
 	}

@@ -15,12 +15,14 @@
 
 #include "runtime/base/error.h"
 #include "runtime/kvm/bus.h"
+#include "runtime/kvm/event.h"
 #include "runtime/kvm/irq.h"
 #include "runtime/kvm/virtio.h"
 #include "runtime/kvm/vm.h"
 #include "tests/unit/tap.h"
+#include "tests/unit/virtio-driver.h"
 
-enum { DESC = 0x10000, AVAIL = 0x11000, USED = 0x12000, DATA = 0x13000, SIZE = 16, QUEUES = 2 };
+enum { DESC = 0x10000, AVAIL = DESC + DRIVER_AVAIL, DATA = 0x13000, SIZE = 16, QUEUES = 2 };
 
 static struct {
 	struct vm vm;
@@ -109,7 +111,7 @@ static uint32_t get(unsigned int offset)
 
 static void put(unsigned int offset, uint32_t value)
 {
-	CHECK(bus_write(&t.memory, VM_DEVICES_BASE + offset, &value, 4));
+	driver_put(&t.memory, offset, value);
 }
 
 static unsigned long long refused(void)
@@ -146,12 +148,7 @@ static void features_agree(void)
 
 static void queue_describe(unsigned int queue)
 {
-	put(VIRTIO_MMIO_QUEUE_SEL, queue);
-	put(VIRTIO_MMIO_QUEUE_NUM, SIZE);
-	put(VIRTIO_MMIO_QUEUE_DESC_LOW, DESC + queue * 0x10000);
-	put(VIRTIO_MMIO_QUEUE_AVAIL_LOW, AVAIL + queue * 0x10000);
-	put(VIRTIO_MMIO_QUEUE_USED_LOW, USED + queue * 0x10000);
-	put(VIRTIO_MMIO_QUEUE_READY, 1);
+	driver_queue(&t.memory, queue, SIZE, DESC + queue * 0x10000);
 }
 
 static void driver_ok(void)
@@ -441,15 +438,14 @@ static void test_a_device_goes_on_from_a_saved_state(void)
 static bool restore_tells(const struct virtio_state *state)
 {
 	int theirs = t.v.irq_fd, told = eventfd(0, EFD_NONBLOCK);
-	uint64_t count;
-	ssize_t n;
+	bool was_told;
 
 	t.v.irq_fd = told;
 	CHECK(held(virtio_restore(&t.v, state)));
 	t.v.irq_fd = theirs;
-	n = read(told, &count, sizeof(count));
+	was_told = event_take(told);
 	(void)close(told);
-	return n == sizeof(count);
+	return was_told;
 }
 
 /* As few interrupts as can be, and none too few. */

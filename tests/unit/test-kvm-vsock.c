@@ -19,10 +19,12 @@
 #include "runtime/kvm/birth.h"
 #include "runtime/kvm/bus.h"
 #include "runtime/kvm/device.h"
+#include "runtime/kvm/event.h"
 #include "runtime/kvm/irq.h"
 #include "runtime/kvm/vm.h"
 #include "runtime/kvm/vsock.h"
 #include "tests/unit/tap.h"
+#include "tests/unit/virtio-driver.h"
 
 enum { RAM = 2 << 20, QUEUE_AT = 0x10000, QUEUE_STEP = 0x4000, DATA = 0x80000, SIZE = 8, CID = 77, PORT = 700 };
 
@@ -51,7 +53,7 @@ static void kicked(void *argument)
 
 static void put(unsigned int offset, uint32_t value)
 {
-	CHECK(bus_write(&t.memory, VM_DEVICES_BASE + offset, &value, 4));
+	driver_put(&t.memory, offset, value);
 }
 
 static void command(uint32_t value)
@@ -74,12 +76,7 @@ static void driver_ok(void)
 
 		memcpy(t.ram + at, &desc, sizeof(desc));
 		memcpy(t.ram + at + 0x1000 + 2, &one, sizeof(one));
-		put(VIRTIO_MMIO_QUEUE_SEL, i);
-		put(VIRTIO_MMIO_QUEUE_NUM, SIZE);
-		put(VIRTIO_MMIO_QUEUE_DESC_LOW, at);
-		put(VIRTIO_MMIO_QUEUE_AVAIL_LOW, at + 0x1000);
-		put(VIRTIO_MMIO_QUEUE_USED_LOW, at + 0x2000);
-		put(VIRTIO_MMIO_QUEUE_READY, 1);
+		driver_queue(&t.memory, i, SIZE, at);
 	}
 	put(VIRTIO_MMIO_STATUS, 15);
 	CHECK(virtio_enter(&t.vsock->v));
@@ -168,9 +165,7 @@ static unsigned int used(unsigned int queue)
 
 static bool was_interrupted(void)
 {
-	uint64_t count;
-
-	return read(t.interrupted, &count, sizeof(count)) == sizeof(count);
+	return event_take(t.interrupted);
 }
 
 /* It goes on, and its driver is told that it has another number. */
@@ -188,10 +183,14 @@ static void check_called(void)
 	CHECK_INT(used(VSOCK_QUEUE_RX), 0);
 }
 
-static void check_request(void)
+/* It is another machine, listens, and hears of the stream. */
+static void check_answers(void)
 {
 	struct virtio_vsock_hdr header;
 
+	command(BIRTH_DONE);
+	command(BIRTH_LISTEN);
+	bell_hear();
 	CHECK_INT(used(VSOCK_QUEUE_RX), 1);
 	memcpy(&header, t.ram + DATA + VSOCK_QUEUE_RX * 64, sizeof(header));
 	CHECK_INT(header.op, VIRTIO_VSOCK_OP_REQUEST);
@@ -211,10 +210,7 @@ static void test_a_clone_rests_until_a_stream_waits(void)
 	CHECK(!was_interrupted());
 	host_calls();
 	check_called();
-	command(BIRTH_DONE);
-	command(BIRTH_LISTEN);
-	bell_hear();
-	check_request();
+	check_answers();
 	CHECK_INT(t.kicks, 1);
 	end();
 }
@@ -229,10 +225,7 @@ static void test_a_stream_that_was_there_before(void)
 	command(BIRTH_WAIT);
 	bell_hear();
 	check_called();
-	command(BIRTH_DONE);
-	command(BIRTH_LISTEN);
-	bell_hear();
-	check_request();
+	check_answers();
 	end();
 }
 
